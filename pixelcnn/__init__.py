@@ -1,0 +1,25 @@
+"""PixelCNN: exact densities of small images, and an exact fast sampler.
+
+Example:
+    >>> import pixelcnn
+    >>> config = pixelcnn.ModelConfig(height=4, width=4, inner_dim=4, dilations=(1, 2))
+    >>> model = pixelcnn.PixelCNN(config).eval()
+    >>> pixelcnn.generate(model, 2, seed=0).levels.shape
+    torch.Size([2, 1, 4, 4])
+"""
+
+from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn.hub import load
+from pixelcnn.model import PixelCNN
+from pixelcnn.sampling import Samples, complete, digit_posterior, generate
+
+__all__ = [
+    "ModelConfig",
+    "PixelCNN",
+    "Samples",
+    "TrainConfig",
+    "complete",
+    "digit_posterior",
+    "generate",
+    "load",
+]

@@ -1,0 +1,178 @@
+"""Frozen configurations with a strict round trip to JSON.
+
+The model's config travels with its weights; the run's config travels with its checkpoints.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+Architecture = Literal["gated", "residual"]
+Likelihood = Literal["bernoulli", "categorical"]
+Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST"]
+Binarization = Literal["threshold", "stochastic", "none"]
+Schedule = Literal["exponential", "cosine"]
+Precision = Literal["auto", "bf16", "fp32"]
+
+# Every block sees d rows up and d columns to each side; 2 * (1 + 2 + 4 + 8) plus the first layer's 3
+# reaches from the last row of a 28x28 image to its first.
+DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
+
+
+class _Json:
+    """Checked construction from, and conversion to, plain JSON objects."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build from a JSON object; every field must be there, and nothing else.
+
+        Raises:
+            ValueError: in one sentence, if a field is missing, unknown, or of the wrong type.
+        """
+        fields = {field.name: field.type for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        if not isinstance(values, dict):
+            raise ValueError(f"{cls.__name__} must be a JSON object, got {type(values).__name__}.")
+        if unknown := sorted(set(values) - set(fields)):
+            raise ValueError(f"{cls.__name__} has no field {', '.join(unknown)}.")
+        if missing := sorted(set(fields) - set(values)):
+            raise ValueError(f"{cls.__name__} lacks the field {', '.join(missing)}.")
+        hints = typing.get_type_hints(cls)
+        return cls(**{name: _checked(name, values[name], hints[name]) for name in fields})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a JSON object."""
+        values = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a JSON file.
+
+        Raises:
+            ValueError: in one sentence, if the file is not what `from_dict` allows.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON: {error}.") from error
+        return cls.from_dict(values)
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file."""
+        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    """Return `value` as the annotated type, without conversions that could hide a mistake."""
+    origin = typing.get_origin(hint)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        return tuple(_checked(name, item, get_args(hint)[0]) for item in value)
+    if origin is types.UnionType and value is None and type(None) in get_args(hint):
+        return None
+    if origin is types.UnionType:
+        hint = next(kind for kind in get_args(hint) if kind is not type(None))
+        return _checked(name, value, hint)
+    if origin is Literal:
+        if value in get_args(hint):
+            return value
+        raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}.")
+    if hint is float and type(value) is int:
+        return float(value)
+    if origin is tuple or type(value) is not hint:
+        kind = "list" if origin is tuple else hint.__name__
+        raise ValueError(f"{name} must be a {kind}, got {value!r}.")
+    return value
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ValueError(sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_Json):
+    """What a `PixelCNN` is built from.
+
+    Example:
+        >>> config = ModelConfig(levels=4, likelihood="categorical")
+        >>> ModelConfig.from_dict(config.to_dict()) == config
+        True
+    """
+
+    architecture: Architecture = "gated"
+    likelihood: Likelihood = "bernoulli"
+    levels: int = 2  # K: a sub-pixel is an integer 0..K-1
+    in_channels: int = 1  # independent of each other given all earlier pixels
+    height: int = 28
+    width: int = 28
+    num_classes: int = 0  # 0: no class embedding
+    inner_dim: int = 64  # features of each stack (gated), of the bottleneck (residual)
+    dilations: tuple[int, ...] = DILATIONS  # one block each; residual takes 1s only
+    dropout: float = 0.0  # on the features that each block adds
+
+    def __post_init__(self) -> None:
+        binary = self.likelihood == "bernoulli"
+        _require(2 <= self.levels <= 256, f"levels must be 2 to 256, got {self.levels}.")
+        _require(
+            not binary or self.levels == 2,
+            f"the bernoulli likelihood has 2 levels, got {self.levels}: use categorical.",
+        )
+        for name in ("in_channels", "height", "width", "inner_dim"):
+            value = getattr(self, name)
+            _require(value >= 1, f"{name} must be at least 1, got {value}.")
+        _require(self.num_classes >= 0, f"num_classes must be 0 or more, got {self.num_classes}.")
+        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}.")
+        _require(len(self.dilations) >= 1, "dilations must name at least one block.")
+        _require(min(self.dilations) >= 1, f"dilations must be positive, got {self.dilations}.")
+        _require(
+            self.architecture == "gated" or max(self.dilations) == 1,
+            f"the residual architecture is not dilated, got dilations {self.dilations}.",
+        )
+
+
+# 7x7 A, nine blocks of 128 -> 64 -> 64 -> 128 features: 0.49 M parameters.
+RESIDUAL_DILATIONS = (1,) * 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Json):
+    """What a training run is built from, beside the model's config."""
+
+    dataset: Dataset = "MNIST"
+    binarization: Binarization = "threshold"  # none: greys at the model's K levels
+    epochs: int = 50
+    batch_size: int = 128
+    lr: float = 1e-3
+    schedule: Schedule = "exponential"
+    gamma: float = 0.99  # exponential: the factor of the learning rate after each epoch
+    warmup_steps: int = 0  # linear, under either schedule
+    weight_decay: float = 0.0  # decoupled (AdamW); 0 is plain Adam
+    beta2: float = 0.999  # Adam's second moment
+    grad_clip: float = 0.0  # largest norm of the gradient; 0: no clipping
+    ema: float = 0.0  # decay of the averaged weights per step; 0: no averaging
+    shift: int = 0  # training images moved by up to this many pixels each way
+    precision: Precision = "auto"  # auto: bf16 where the device has it in hardware
+    seed: int = 0
+    sample_epochs: tuple[
+        int, ...
+    ] = ()  # epochs that end with a grid of samples; the last always does
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            _require(value >= 1, f"{name} must be at least 1, got {value}.")
+        _require(self.lr > 0, f"lr must be positive, got {self.lr}.")
+        _require(0 < self.gamma <= 1, f"gamma must be in (0, 1], got {self.gamma}.")
+        _require(0 <= self.ema < 1, f"ema must be in [0, 1), got {self.ema}.")
+        _require(0 <= self.beta2 < 1, f"beta2 must be in [0, 1), got {self.beta2}.")
+        for name in ("warmup_steps", "weight_decay", "grad_clip", "shift"):
+            value = getattr(self, name)
+            _require(value >= 0, f"{name} must be 0 or more, got {value}.")
+        _require(
+            all(1 <= epoch <= self.epochs for epoch in self.sample_epochs),
+            f"sample_epochs must lie between 1 and epochs ({self.epochs}), got {self.sample_epochs}.",
+        )

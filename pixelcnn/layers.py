@@ -1,0 +1,242 @@
+"""Masked convolutions, the gate, the residual block and the gated two-stack block.
+
+Features are laid out (B, H, W, D), channels last, so that a 1x1 convolution is a linear layer and a
+k x k one runs on the same memory. Each layer has two forms of the same arithmetic: dense, over whole images
+(training, likelihoods), and by row, on what earlier rows left in a cache (sampling).
+
+The masks of a 3x3 kernel (van den Oord et al. 2016, arXiv:1601.06759, section 3.4):
+
+    type A      type B          vertical stack    horizontal stack
+    1 1 1       1 1 1           1 1 1             . . .
+    1 . .       1 1 .           1 1 1             1 1 .
+    . . .       . . .           . . .             . . .
+
+Type A hides the pixel itself and opens the network; type B, in all later layers, sees the features of
+the pixel itself, which know only earlier pixels. In the two stacks (van den Oord et al. 2016,
+arXiv:1606.05328, section 2.2) the masks are crops: kernels of 2x3 and 1x2 that are padded on one side
+only, so that nothing is multiplied by zero.
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class MaskedConv2d(nn.Conv2d):
+    """A convolution that sees only earlier pixels (type A), or those and the pixel itself (type B).
+
+    Masks are of whole pixels: channels of one pixel do not see each other.
+
+    Args:
+        mask_type: "A" or "B".
+        in_features, out_features: channels.
+        kernel_size: odd.
+
+    Example:
+        >>> MaskedConv2d("A", 1, 1, 3).mask[0, 0].int().tolist()
+        [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self, mask_type: Literal["A", "B"], in_features: int, out_features: int, kernel_size: int
+    ) -> None:
+        super().__init__(in_features, out_features, kernel_size, padding=kernel_size // 2)
+        centre = kernel_size // 2
+        mask = torch.zeros(1, 1, kernel_size, kernel_size)
+        mask[..., :centre, :] = 1
+        mask[..., centre, : centre + (mask_type == "B")] = 1
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
+        # Rows of the kernel below the centre are masked whole: leave them out.
+        centre = self.kernel_size[0] // 2
+        weight = (self.weight * self.mask)[:, :, : centre + 1]
+        padded = F.pad(x, (0, 0, centre, centre, centre, 0)).permute(0, 3, 1, 2)
+        return F.conv2d(padded, weight, self.bias).permute(0, 2, 3, 1)
+
+    def matrices(self) -> tuple[Tensor, Tensor]:
+        """The weights of the rows above, and of the pixels to the left (type B: and the pixel itself).
+
+        Both (out, taps * in), to be applied to what `taps` gathers.
+        """
+        centre = self.kernel_size[0] // 2
+        weight = (self.weight * self.mask).permute(0, 2, 3, 1)
+        seen = int(self.mask[0, 0, centre].sum())
+        above, left = weight[:, :centre], weight[:, centre, :seen]
+        return above.flatten(1).contiguous(), left.flatten(1).contiguous()
+
+
+def taps(row: Tensor, count: int, step: int, width: int) -> Tensor:
+    """Gather the pixels that a kernel of one row reads, so that a convolution is a linear layer.
+
+    Args:
+        row: (B, width + (count - 1) * step, D), padded.
+        count: taps of the kernel.
+        step: its dilation.
+        width: pixels of the result.
+
+    Returns:
+        (B, width, count * D).
+    """
+    return torch.cat([row[:, t * step : t * step + width] for t in range(count)], -1)
+
+
+def gate(x: Tensor) -> Tensor:
+    """Multiply tanh of one half with sigmoid of the other (arXiv:1606.05328, equation 2).
+
+    Shape (..., 2D) -> (..., D).
+    """
+    a, b = x.chunk(2, -1)
+    return torch.tanh(a) * torch.sigmoid(b)
+
+
+class CausalConv2d(nn.Conv2d):
+    """A crop of a masked convolution: padded above and on the sides it may see, and nowhere else.
+
+    Args:
+        in_features, out_features: channels.
+        kernel_size: (rows, columns).
+        pad: (left, right, top) zeros added around the image.
+        dilation: step between the taps.
+    """
+
+    bias: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: tuple[int, int],
+        *,
+        pad: tuple[int, int, int],
+        dilation: int = 1,
+    ) -> None:
+        super().__init__(in_features, out_features, kernel_size, dilation=dilation)
+        self.pad = pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
+        left, right, top = self.pad
+        padded = F.pad(x, (0, 0, left, right, top, 0)).permute(0, 3, 1, 2)
+        y = F.conv2d(padded, self.weight, self.bias, dilation=self.dilation)
+        # A kernel that hides the pixel itself yields a row or column too many, at the far end.
+        return y.permute(0, 2, 3, 1)[:, : x.shape[1], : x.shape[2]]
+
+    def matrix(self) -> Tensor:
+        """The weight as (out, taps * in), to be applied to what `taps` gathers."""
+        return self.weight.permute(0, 2, 3, 1).flatten(1).contiguous()
+
+
+class GatedBlock(nn.Module):
+    """One layer of the two stacks (arXiv:1606.05328, figure 2), dilated by d.
+
+        v' = v + A g_v,     g_v = gate(V * v + e_v)            V: rows i-d, i; columns j-d, j, j+d
+        h' = h + R g_h,     g_h = gate(U * h + L g_v + e_h)    U: columns j-d, j
+        skip = S g_h
+
+    with e_v, e_h embeddings of the class. Deviations from the paper: the link L reads the gated vertical
+    features, so that A and L are one product, as R and S are; both stacks are residual; convolutions
+    are dilated; skips are those of WaveNet (arXiv:1609.03499, section 2.4).
+
+    Args:
+        dim: D, features of each stack.
+        dilation: d.
+        num_classes: 0 for none; the embedding starts at zero.
+        dropout: on g_v and g_h.
+        last: without A and R, which nothing would read.
+    """
+
+    def __init__(
+        self, dim: int, dilation: int, num_classes: int, dropout: float, *, last: bool
+    ) -> None:
+        super().__init__()
+        self.dim, self.dilation, self.last = dim, dilation, last
+        d = dilation
+        self.vertical = CausalConv2d(dim, 2 * dim, (2, 3), pad=(d, d, d), dilation=d)
+        self.horizontal = CausalConv2d(dim, 2 * dim, (1, 2), pad=(d, 0, 0), dilation=d)
+        self.vertical_out = nn.Linear(dim, 2 * dim if last else 3 * dim)  # L, A
+        self.horizontal_out = nn.Linear(dim, dim if last else 2 * dim)  # S, R
+        self.dropout = nn.Dropout(dropout)
+        self.embedding = nn.Embedding(num_classes, 4 * dim) if num_classes else None  # e_v, e_h
+        if self.embedding is not None:
+            nn.init.zeros_(self.embedding.weight)
+
+    def embed(
+        self, label: Tensor | None, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor] | tuple[float, float]:
+        """The class terms e_v, e_h. Shape (B,) -> twice (B, 1, 1, 2D); without classes, zeros."""
+        if self.embedding is None or label is None:
+            return 0.0, 0.0
+        e_v, e_h = self.embedding(label)[:, None, None].to(dtype).chunk(2, -1)
+        return e_v, e_h
+
+    def forward(self, v: Tensor, h: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Apply the block to both stacks.
+
+        Args:
+            v, h: (B, H, W, D). Row i of v knows rows above i; pixel j of h also those left of j.
+            label: (B,) or None.
+
+        Returns:
+            v', h', skip, each (B, H, W, D).
+        """
+        e_v, e_h = self.embed(label, v.dtype)
+        link, v = self.finish_vertical(v, self.vertical(v) + e_v)
+        return v, *self.finish_horizontal(h, self.horizontal(h) + link + e_h)
+
+    def finish_vertical(self, v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """From what enters the gate, the link (..., 2D) and v' (..., D)."""
+        out = self.vertical_out(self.dropout(gate(x)))
+        link = out[..., : 2 * self.dim]
+        return link, v if self.last else v + out[..., 2 * self.dim :]
+
+    def finish_horizontal(self, h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """From what enters the gate, h' and the skip, each (..., D)."""
+        out = self.horizontal_out(self.dropout(gate(x)))
+        skip = out[..., : self.dim]
+        return h if self.last else h + out[..., self.dim :], skip
+
+
+class ResidualBlock(nn.Module):
+    """1x1, 3x3 type B and 1x1 convolutions around an identity (arXiv:1601.06759, figure 5, left).
+
+        y = a + U relu(e + W * relu(D relu(a)))       a: 2D features, in between: D
+
+    Args:
+        dim: D, features of the bottleneck.
+        num_classes: 0 for none; the embedding starts at zero.
+        dropout: on what enters U.
+    """
+
+    def __init__(self, dim: int, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.down = nn.Linear(2 * dim, dim)
+        self.conv = MaskedConv2d("B", dim, dim, 3)
+        self.up = nn.Linear(dim, 2 * dim)
+        self.dropout = nn.Dropout(dropout)
+        self.embedding = nn.Embedding(num_classes, dim) if num_classes else None
+        if self.embedding is not None:
+            nn.init.zeros_(self.embedding.weight)
+
+    def embed(self, label: Tensor | None, dtype: torch.dtype) -> Tensor | float:
+        """The class term e. Shape (B,) -> (B, 1, 1, D); without classes, zero."""
+        if self.embedding is None or label is None:
+            return 0.0
+        return self.embedding(label)[:, None, None].to(dtype)
+
+    def forward(self, a: Tensor, label: Tensor | None) -> Tensor:
+        """Apply the block. Shape (B, H, W, 2D), (B,) -> (B, H, W, 2D)."""
+        return self.finish(a, self.conv(self.narrow(a)) + self.embed(label, a.dtype))
+
+    def narrow(self, a: Tensor) -> Tensor:
+        """What the masked convolution reads. Shape (..., 2D) -> (..., D)."""
+        return F.relu(self.down(F.relu(a)))
+
+    def finish(self, a: Tensor, x: Tensor) -> Tensor:
+        """From the output of the masked convolution (..., D), the block's (..., 2D)."""
+        return a + self.up(self.dropout(F.relu(x)))

@@ -1,0 +1,160 @@
+"""`PixelCNN`: integer levels, and a class or none, to logits and log-probabilities.
+
+The joint distribution of an image is the product of its pixels' conditionals in raster order
+(van den Oord et al. 2016, arXiv:1601.06759, equation 1); the channels of one pixel are independent given all
+earlier pixels. With classes the model is the mixture p(x) = mean over y of p(x | y).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from pixelcnn.config import ModelConfig
+from pixelcnn.likelihood import make_likelihood
+from pixelcnn.networks import GatedNetwork, ResidualNetwork
+from pixelcnn.pixels import to_input
+
+Label = int | Tensor | None
+
+
+class PixelCNN(nn.Module):
+    """An exact density over images of integer levels.
+
+    Args:
+        config: architecture, likelihood, size.
+
+    Example:
+        >>> model = PixelCNN(ModelConfig(height=3, width=3, inner_dim=4, dilations=(1,)))
+        >>> levels = torch.zeros(2, 1, 3, 3, dtype=torch.long)
+        >>> model.log_prob(levels).shape
+        torch.Size([2, 1, 3, 3])
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.likelihood = make_likelihood(config.likelihood, config.levels)
+        out = config.in_channels * self.likelihood.parameters
+        network = GatedNetwork if config.architecture == "gated" else ResidualNetwork
+        self.network: GatedNetwork | ResidualNetwork = network(config, out)
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the mixture; 0 without."""
+        return self.config.num_classes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return next(self.parameters()).dtype
+
+    def forward(self, levels: Tensor, label: Label = None) -> Tensor:
+        """Logits of every sub-pixel given all earlier pixels, and the class.
+
+        Args:
+            levels: (B, C, H, W) integers 0..K-1; the first rows alone, (B, C, rows, W), will do.
+            label: int or (B,); None only for a model without classes.
+
+        Returns:
+            (B, C, H, W, parameters of the likelihood).
+
+        Raises:
+            ValueError: if shape, levels or label are not what the config allows.
+        """
+        self.check_levels(levels)
+        label = self.expand_label(label, len(levels))
+        x = to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)
+        return self.split_logits(self.network(x, label))
+
+    def split_logits(self, logits: Tensor) -> Tensor:
+        """From the network's order to the likelihood's. Shape (B, H, W, C*P) -> (B, C, H, W, P)."""
+        return logits.unflatten(-1, (self.config.in_channels, -1)).permute(0, 3, 1, 2, 4)
+
+    def log_prob(self, levels: Tensor, label: Label = None) -> Tensor:
+        """Log-probability of every sub-pixel in nats; the sum over C, H, W is that of the image.
+
+        Without a label, a model with classes gives the mixture's own conditionals by the chain rule, with
+        channels innermost: log p(x_1..i) - log p(x_1..i-1), each the mean over the classes.
+
+        Args:
+            levels: (B, C, H, W) integers 0..K-1; the first rows alone will do.
+            label: int or (B,) or None.
+
+        Returns:
+            (B, C, H, W), float32 at least.
+
+        Raises:
+            ValueError: if shape, levels or label are not what the config allows.
+        """
+        if label is None and self.num_classes:
+            return self._mixture_log_prob(self.class_log_prob(levels))
+        return self.likelihood.log_prob(self(levels, label), levels)
+
+    def class_log_prob(self, levels: Tensor) -> Tensor:
+        """Log-probability of every sub-pixel given each class in turn.
+
+        Args:
+            levels: (B, C, H, W) integers 0..K-1; the first rows alone will do.
+
+        Returns:
+            (B, classes, C, H, W) in nats.
+        """
+        each = range(self.num_classes)
+        return torch.stack([self.log_prob(levels, label) for label in each], 1)
+
+    def _mixture_log_prob(self, given_class: Tensor) -> Tensor:
+        """The mixture's conditionals. Shape (B, classes, C, H, W) -> (B, C, H, W)."""
+        raster = given_class.permute(0, 1, 3, 4, 2)  # (B, classes, H, W, C)
+        joint = raster.flatten(2).cumsum(-1).logsumexp(1) - math.log(self.num_classes)
+        conditional = joint.diff(dim=-1, prepend=torch.zeros_like(joint[:, :1]))
+        return conditional.unflatten(-1, raster.shape[2:]).permute(0, 3, 1, 2)
+
+    def check_levels(self, levels: Tensor) -> None:
+        """Raise a ValueError that says what is allowed, unless `levels` is that."""
+        c = self.config
+        shape = tuple(levels.shape)
+        if (
+            len(shape) != 4
+            or shape[1] != c.in_channels
+            or shape[3] != c.width
+            or shape[2] > c.height
+        ):
+            allowed = f"(B, {c.in_channels}, {c.height}, {c.width})"
+            raise ValueError(f"levels must have shape {allowed}, got {shape}.")
+        if levels.is_floating_point() or levels.dtype == torch.bool:
+            raise ValueError(f"levels must be integers, got {levels.dtype}.")
+        if levels.numel() and not torch.compiler.is_compiling():
+            low, high = int(levels.min()), int(levels.max())
+            if low < 0 or high >= c.levels:
+                raise ValueError(f"levels must be 0 to {c.levels - 1}, got {low} to {high}.")
+
+    def expand_label(self, label: Label, batch: int) -> Tensor | None:
+        """The label as (B,) on the model's device, or None for a model without classes.
+
+        Raises:
+            ValueError: if the model has no classes and a label is given, or the other way round, or the
+                label is out of range or of another shape.
+        """
+        if not self.num_classes:
+            if label is not None:
+                raise ValueError("This model has no classes: label must be None.")
+            return None
+        if label is None:
+            raise ValueError(f"This model needs a label, 0 to {self.num_classes - 1}.")
+        label = torch.as_tensor(label, device=self.device)
+        if label.is_floating_point() or label.dtype == torch.bool:
+            raise ValueError(f"label must be an integer, got {label.dtype}.")
+        if label.ndim > 1 or (label.ndim == 1 and len(label) != batch):
+            raise ValueError(f"label must be one integer or ({batch},), got {tuple(label.shape)}.")
+        if label.numel() and not torch.compiler.is_compiling():
+            low, high = int(label.min()), int(label.max())
+            if low < 0 or high >= self.num_classes:
+                wrong = low if low < 0 else high
+                raise ValueError(f"label must be 0 to {self.num_classes - 1}, got {wrong}.")
+        return label.long().expand(batch)
