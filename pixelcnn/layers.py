@@ -87,12 +87,13 @@ def taps(row: Tensor, count: int, step: int, width: int) -> Tensor:
 
 
 def gate(x: Tensor) -> Tensor:
-    """Multiply tanh of one half with sigmoid of the other (arXiv:1606.05328, equation 2).
+    """Multiply one half with the sigmoid of the other. Shape (..., 2D) -> (..., D).
 
-    Shape (..., 2D) -> (..., D).
+    The gated linear unit (Dauphin et al. 2017, arXiv:1612.08083), as in PixelCNN++ (Salimans et al. 2017,
+    arXiv:1701.05517), in place of arXiv:1606.05328's tanh(a) sigmoid(b), equation 2: it trained faster, in
+    nats per image as in time, and costs one transcendental function instead of two.
     """
-    a, b = x.chunk(2, -1)
-    return torch.tanh(a) * torch.sigmoid(b)
+    return F.glu(x, -1)
 
 
 class CausalConv2d(nn.Conv2d):
@@ -139,9 +140,10 @@ class GatedBlock(nn.Module):
         h' = h + R g_h,     g_h = gate(U * h + L g_v + e_h)    U: columns j-d, j
         skip = S g_h
 
-    with e_v, e_h embeddings of the class. Deviations from the paper: the link L reads the gated vertical
-    features, so that A and L are one product, as R and S are; both stacks are residual; convolutions
-    are dilated; skips are those of WaveNet (arXiv:1609.03499, section 2.4).
+    with e_v, e_h embeddings of the class. Deviations from the paper: the gate is a gated linear unit;
+    link L reads the gated vertical features, so that A and L are one product, as R and S are; both
+    stacks are residual; convolutions are dilated; skips are those of WaveNet (arXiv:1609.03499, section
+    2.4).
 
     Args:
         dim: D, features of each stack.
@@ -192,14 +194,18 @@ class GatedBlock(nn.Module):
     def finish_vertical(self, v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """From what enters the gate, the link (..., 2D) and v' (..., D)."""
         out = self.vertical_out(self.dropout(gate(x)))
-        link = out[..., : 2 * self.dim]
-        return link, v if self.last else v + out[..., 2 * self.dim :]
+        if self.last:
+            return out, v
+        link, step = out.split((2 * self.dim, self.dim), -1)
+        return link, v + step
 
     def finish_horizontal(self, h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """From what enters the gate, h' and the skip, each (..., D)."""
         out = self.horizontal_out(self.dropout(gate(x)))
-        skip = out[..., : self.dim]
-        return h if self.last else h + out[..., self.dim :], skip
+        if self.last:
+            return h, out
+        skip, step = out.chunk(2, -1)
+        return h + step, skip
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,192 @@
+"""Datasets by torchvision, fixed splits, and batches that are on the device already.
+
+A split is one uint8 tensor on the training device: MNIST takes 43 MB, and no worker process. Training
+and validation images are a fixed, seeded split of torchvision's training images: 5,000 for validation
+(of MNIST's 60,000 that leaves 55,000), whatever the seed of a run.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pixelcnn.config import Binarization, Dataset
+from pixelcnn.pixels import binarize_stochastic, quantize
+
+Split = Literal["train", "validation", "test"]
+
+VALIDATION_IMAGES = 5_000
+SPLIT_SEED = 0  # of the division into training and validation images
+# Of the one stochastic draw of an evaluation split, so that figures can be compared.
+STOCHASTIC_SEEDS = {"validation": 1, "test": 2}
+
+
+@dataclass(frozen=True)
+class Images:
+    """One split as the dataset stores it."""
+
+    greys: Tensor  # (N, C, H, W) uint8
+    labels: Tensor  # (N,) int64
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def every(self, limit: int | None) -> "Images":
+        """`limit` images at even steps through the split; all of them for None.
+
+        Raises:
+            ValueError: if there are not as many.
+        """
+        if limit is None:
+            return self
+        if not 1 <= limit <= len(self):
+            raise ValueError(f"limit must be 1 to {len(self)} images, got {limit}.")
+        index = torch.arange(limit, device=self.labels.device) * len(self) // limit
+        return Images(self.greys[index], self.labels[index])
+
+
+def load_images(
+    dataset: Dataset, data_dir: Path, split: Split, device: torch.device | str = "cpu"
+) -> Images:
+    """Load one split; torchvision downloads and checks what is missing.
+
+    Args:
+        dataset: MNIST, FashionMNIST, KMNIST, or EMNIST (its digits).
+        data_dir: torchvision's root folder.
+        split: train and validation are parts of the dataset's training images.
+        device: where the images shall be.
+
+    Raises:
+        RuntimeError: in one sentence that says which files to put where, if a download fails.
+    """
+    greys, labels = _read(dataset, data_dir, train=split != "test")
+    if split != "test":
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(SPLIT_SEED))
+        cut = len(labels) - VALIDATION_IMAGES
+        index = order[:cut] if split == "train" else order[cut:]
+        greys, labels = greys[index], labels[index]
+    return Images(greys.to(device), labels.to(device))
+
+
+def _read(dataset: Dataset, data_dir: Path, *, train: bool) -> tuple[Tensor, Tensor]:
+    """All training or test images, (N, 1, H, W) uint8, and their labels (N,)."""
+    from torchvision import datasets  # slow to import, and the page does without it
+
+    options = {"split": "digits"} if dataset == "EMNIST" else {}
+    kind = getattr(datasets, dataset)
+    try:
+        images = kind(root=str(data_dir), train=train, download=True, **options)
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(_where_to_put(dataset, data_dir, error)) from error
+    greys = images.data.unsqueeze(1)
+    if dataset == "EMNIST":  # stored with rows and columns exchanged
+        greys = greys.transpose(2, 3).contiguous()
+    return greys, images.targets.long()
+
+
+def _where_to_put(dataset: Dataset, data_dir: Path, error: Exception) -> str:
+    if dataset == "EMNIST":
+        kinds = ("images-idx3", "labels-idx1")
+        names = [f"emnist-digits-{part}-{k}-ubyte" for part in ("train", "test") for k in kinds]
+    else:
+        kinds = ("images-idx3", "labels-idx1")
+        names = [f"{part}-{k}-ubyte" for part in ("train", "t10k") for k in kinds]
+    reason = str(error).splitlines()[0].rstrip(".")
+    return (
+        f"{dataset} could not be downloaded ({reason}): put {', '.join(names)}"
+        f" into {data_dir / dataset / 'raw'}, unpacked."
+    )
+
+
+def to_levels(
+    greys: Tensor, levels: int, binarization: Binarization, generator: torch.Generator
+) -> Tensor:
+    """Turn greys into the levels that a model of K levels describes, as its config says.
+
+    Args:
+        greys: (N, C, H, W) uint8.
+        levels: K.
+        binarization: threshold or stochastic (both for K = 2), or none, which quantizes.
+        generator: for a stochastic draw, on the device of `greys`.
+
+    Returns:
+        (N, C, H, W) uint8, to be widened batch by batch.
+
+    Raises:
+        ValueError: if the binarization does not fit the number of levels.
+    """
+    check_binarization(levels, binarization)
+    if binarization == "stochastic":
+        return binarize_stochastic(greys, generator).to(torch.uint8)
+    return quantize(greys, levels).to(torch.uint8)
+
+
+def default_binarization(levels: int) -> Binarization:
+    """What goes with K levels when nothing else is asked for."""
+    return "threshold" if levels == 2 else "none"
+
+
+def check_binarization(levels: int, binarization: Binarization) -> None:
+    """Raise a ValueError that says what is allowed, unless the two fit each other."""
+    if (levels == 2) == (binarization == "none"):
+        allowed = "threshold or stochastic" if levels == 2 else "none"
+        raise ValueError(f"{levels} levels go with binarization {allowed}, got {binarization}.")
+
+
+def evaluation_levels(
+    images: Images, levels: int, binarization: Binarization, split: Split
+) -> Tensor:
+    """The levels of validation or test images: a stochastic draw is made once, from a named seed."""
+    generator = torch.Generator(images.greys.device)
+    generator.manual_seed(STOCHASTIC_SEEDS.get(split, 0))
+    return to_levels(images.greys, levels, binarization, generator)
+
+
+def training_batches(
+    images: Images,
+    *,
+    levels: int,
+    binarization: Binarization,
+    batch_size: int,
+    shift: int,
+    seed: int,
+    epoch: int,
+    start: int = 0,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of one epoch, in an order that (seed, epoch) alone decides.
+
+    Args:
+        images: the training split.
+        levels, binarization: as for `to_levels`; a stochastic draw is a new one every epoch.
+        batch_size: the last batch holds what is left.
+        shift: every image is moved by up to this many pixels each way, anew every epoch.
+        seed, epoch: of the order and the draws.
+        start: batches to leave out, when a run goes on within the epoch.
+
+    Yields:
+        levels (B, C, H, W) int64 and labels (B,).
+    """
+    device = images.greys.device
+    generator = torch.Generator(device).manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(len(images), generator=generator, device=device)
+    all_levels = to_levels(images.greys, levels, binarization, generator)
+    size = (len(images), 2)
+    moves = torch.randint(-shift, shift + 1, size, generator=generator, device=device)
+    for index in order.split(batch_size)[start:]:
+        batch = all_levels[index]
+        yield (_move(batch, moves[index], shift) if shift else batch).long(), images.labels[index]
+
+
+def _move(batch: Tensor, moves: Tensor, shift: int) -> Tensor:
+    """Move each image by its own (rows, columns), filling with level 0."""
+    height, width = batch.shape[-2:]
+    padded = F.pad(batch, (shift,) * 4)
+    rows = torch.arange(height, device=batch.device) + shift - moves[:, :1]  # (B, H)
+    columns = torch.arange(width, device=batch.device) + shift - moves[:, 1:]  # (B, W)
+    image = torch.arange(len(batch), device=batch.device)[:, None, None]
+    moved = padded.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)

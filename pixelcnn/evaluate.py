@@ -1,0 +1,81 @@
+"""`python -m pixelcnn.evaluate FOLDER --data-dir DIR`: the likelihood of saved weights.
+
+Prints a table and, as its last line, one JSON object.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import get_args
+
+import torch
+from tqdm import tqdm
+
+from pixelcnn.config import Binarization, Dataset
+from pixelcnn.data import check_binarization, default_binarization, evaluation_levels, load_images
+from pixelcnn.devices import autocast, pick_device
+from pixelcnn.hub import load
+from pixelcnn.metrics import evaluate
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    add = parser.add_argument
+    add("weights", help="folder with config.json and model.safetensors")
+    add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
+    add("--dataset", choices=get_args(Dataset), default="MNIST")
+    add("--split", choices=("validation", "test"), default="test")
+    add(
+        "--binarization",
+        choices=get_args(Binarization),
+        help="threshold (default for 2 levels), stochastic (one draw, from a fixed seed), none",
+    )
+    add("--limit", type=int, metavar="N", help="N images at even steps through the split")
+    add("--batch-size", type=int, default=100)
+    add("--precision", choices=("fp32", "bf16"), default="fp32")
+    add("--device", help="cpu, cuda, ...; default: a GPU if there is one")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate and print."""
+    args = parse_args(argv)
+    try:
+        result = run(args)
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(str(error))
+    for name, value in result.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name:28} {shown}")
+    print(json.dumps(result))
+
+
+def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
+    """Evaluate; the returned object is what the last line prints."""
+    device = pick_device(args.device)
+    model = load(args.weights, device=device)
+    levels_count = model.config.levels
+    binarization: Binarization = args.binarization or default_binarization(levels_count)
+    check_binarization(levels_count, binarization)
+    images = load_images(args.dataset, args.data_dir, args.split, device).every(args.limit)
+    levels = evaluation_levels(images, levels_count, binarization, args.split)
+    batches = torch.arange(len(images)).split(args.batch_size)
+    with autocast(device, args.precision):
+        bar = tqdm(batches, unit="batch", disable=None)
+        result = evaluate(model, levels, images.labels, bar)
+    figures = dataclasses.asdict(result)
+    return figures | {
+        "dataset": args.dataset,
+        "split": args.split,
+        "binarization": binarization,
+        "levels": levels_count,
+        "precision": args.precision,
+        "ensemble": False,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""The training loop: maximum likelihood by Adam, resumable at any step, bit for bit on a CPU.
+
+What happens in a step follows from its number and the config alone, beside the state that a checkpoint
+holds: the order of the images and their random draws are seeded by (seed, epoch), the learning rate is a
+function of the step.
+"""
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pixelcnn.checkpoint import (
+    State,
+    load_checkpoint,
+    random_state,
+    restore_random_state,
+    save_checkpoint,
+)
+from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn.data import Images, evaluation_levels, training_batches
+from pixelcnn.devices import autocast
+from pixelcnn.hub import save
+from pixelcnn.metrics import bits_per_dim
+from pixelcnn.model import PixelCNN
+from pixelcnn.render import grid, save_loss_curves
+from pixelcnn.sampling import generate
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+GRID = 64  # samples in a grid
+
+
+def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of a step, counted from 0.
+
+    Example:
+        >>> config = TrainConfig(epochs=2, lr=1.0, gamma=0.5, warmup_steps=4)
+        >>> [learning_rate(config, step, 10) for step in (0, 3, 9, 10)]
+        [0.25, 1.0, 1.0, 0.5]
+    """
+    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    if config.schedule == "exponential":
+        return config.lr * warmup * config.gamma ** (step // steps_per_epoch)
+    done = step / (config.epochs * steps_per_epoch)
+    return config.lr * warmup * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def make_optimizer(model: PixelCNN, config: TrainConfig) -> torch.optim.Optimizer:
+    """Adam; with weight decay, AdamW."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config.lr,
+        betas=(0.9, config.beta2),
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+
+@torch.no_grad()
+def update_average(average: PixelCNN, model: PixelCNN, config: TrainConfig, step: int) -> None:
+    """Move the averaged weights towards the model's; the first steps forget faster."""
+    decay = min(config.ema, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+
+
+@dataclass
+class Run:
+    """A training run in progress: all state, and where its files go."""
+
+    model: PixelCNN
+    average: PixelCNN | None  # of the weights, if the config asks for one
+    optimizer: torch.optim.Optimizer
+    config: TrainConfig
+    folder: Path
+    epoch: int = 1  # the one in progress
+    step: int = 0  # steps done, in all epochs
+    loss_sum: float = 0.0  # nats, over the images of this epoch so far
+    best: float = math.inf  # validation nats per image
+    history: list[dict[str, Any]] | None = None
+
+    @property
+    def evaluated(self) -> PixelCNN:
+        """The model whose likelihood counts: the average, if there is one."""
+        return self.model if self.average is None else self.average
+
+    def state(self) -> State:
+        """Everything that a resumed run needs."""
+        return {
+            "model_config": self.model.config.to_dict(),
+            "train_config": self.config.to_dict(),
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": random_state(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss_sum": self.loss_sum,
+            "best": self.best,
+            "history": self.history,
+        }
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(self.state(), self.folder / CHECKPOINT)
+
+
+def start(
+    model_config: ModelConfig, config: TrainConfig, folder: Path, device: torch.device
+) -> Run:
+    """Begin a run in `folder`, with weights that the seed decides."""
+    torch.manual_seed(config.seed)
+    model = PixelCNN(model_config).to(device)
+    average = copy.deepcopy(model).eval() if config.ema else None
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(model, average, make_optimizer(model, config), config, folder, history=[])
+
+
+def resume(folder: Path, device: torch.device) -> Run:
+    """Go on with the run in `folder`.
+
+    Raises:
+        ValueError: in one sentence, if there is no checkpoint, or it is damaged.
+    """
+    state = load_checkpoint(folder / CHECKPOINT, device)
+    config = TrainConfig.from_dict(state["train_config"])
+    run = start(ModelConfig.from_dict(state["model_config"]), config, folder, device)
+    run.model.load_state_dict(state["model"])
+    if run.average is not None:
+        run.average.load_state_dict(state["average"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.epoch, run.step, run.loss_sum = state["epoch"], state["step"], state["loss_sum"]
+    run.best, run.history = state["best"], state["history"]
+    restore_random_state(state["random"])
+    return run
+
+
+def train(
+    run: Run,
+    images: Images,
+    validation: Images,
+    *,
+    should_stop: Callable[[int], bool] = lambda step: False,
+    checkpoint_steps: int = 500,
+    report: Callable[[str], None] = tqdm.write,
+) -> bool:
+    """Train until the last epoch, or until told to stop.
+
+    Args:
+        run: new or resumed.
+        images, validation: the two splits, on the device of the model.
+        should_stop: asked after each step; the run is then saved, and can be resumed.
+        checkpoint_steps: also saved every so many steps, against a crash.
+        report: takes a line for people.
+
+    Returns:
+        Whether the run is complete.
+    """
+    _write_log(run)
+    while run.epoch <= run.config.epochs:
+        if not _train_epoch(run, images, should_stop, checkpoint_steps):
+            run.save()
+            return False
+        _finish_epoch(run, images, validation, report)
+    return True
+
+
+def _train_epoch(
+    run: Run, images: Images, should_stop: Callable[[int], bool], checkpoint_steps: int
+) -> bool:
+    """Take the steps of the epoch that are left; False if told to stop before the last one."""
+    config, model = run.config, run.model
+    steps = math.ceil(len(images) / config.batch_size)
+    done = run.step - (run.epoch - 1) * steps
+    batches = training_batches(
+        images,
+        levels=model.config.levels,
+        binarization=config.binarization,
+        batch_size=config.batch_size,
+        shift=config.shift,
+        seed=config.seed,
+        epoch=run.epoch,
+        start=done,
+    )
+    model.train()
+    total = torch.tensor(run.loss_sum, dtype=torch.float64, device=model.device)
+    bar = tqdm(total=len(images), initial=done * config.batch_size, unit="img", disable=None)
+    bar.set_description(f"epoch {run.epoch}/{config.epochs}")
+    with bar:
+        for levels, labels in batches:
+            loss = train_step(run, levels, labels, learning_rate(config, run.step, steps))
+            total += loss.detach() * len(levels)
+            run.step += 1
+            bar.update(len(levels))
+            if run.step % 20 == 0 and not bar.disable:
+                bar.set_postfix(nats=f"{loss.item():.2f}")
+            stop = should_stop(run.step)
+            if stop or run.step % checkpoint_steps == 0:
+                run.loss_sum = float(total)
+                run.save()
+            if stop:
+                return False
+    run.loss_sum = float(total)
+    return True
+
+
+def train_step(run: Run, levels: Tensor, labels: Tensor, lr: float) -> Tensor:
+    """One step: forward, backward, optimizer, average of the weights.
+
+    Args:
+        run: whose weights and moments are updated.
+        levels: (B, C, H, W) integers 0..K-1.
+        labels: (B,); used by a model with classes.
+        lr: learning rate.
+
+    Returns:
+        The loss, nats per image, as a scalar on the device.
+    """
+    model, config = run.model, run.config
+    label = labels if model.num_classes else None
+    with autocast(model.device, config.precision):
+        logits = model(levels, label)
+    loss = -model.likelihood.log_prob(logits, levels).sum() / len(levels)
+    run.optimizer.zero_grad()
+    # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
+    (loss / levels[0].numel()).backward()
+    if config.grad_clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
+    for group in run.optimizer.param_groups:
+        group["lr"] = lr
+    run.optimizer.step()
+    if run.average is not None:
+        update_average(run.average, model, config, run.step)
+    return loss
+
+
+@torch.inference_mode()
+def validation_nats(run: Run, images: Images) -> float:
+    """Nats per image on the validation split, given the class where there are classes."""
+    model = run.evaluated.eval()
+    levels = evaluation_levels(images, model.config.levels, run.config.binarization, "validation")
+    total = torch.zeros((), dtype=torch.float64, device=model.device)
+    for index in torch.arange(len(images), device=model.device).split(250):
+        batch = levels[index].long()
+        label = images.labels[index] if model.num_classes else None
+        with autocast(model.device, run.config.precision):
+            logits = model(batch, label)
+        total -= model.likelihood.log_prob(logits, batch).double().sum()
+    return float(total) / len(images)
+
+
+def _finish_epoch(
+    run: Run, images: Images, validation: Images, report: Callable[[str], None]
+) -> None:
+    """Validate, log, keep the best and the last weights, draw what is asked for, save."""
+    assert run.history is not None
+    dims = images.greys[0].numel()
+    train_nats, nats = run.loss_sum / len(images), validation_nats(run, validation)
+    entry = {
+        "epoch": run.epoch,
+        "step": run.step,
+        "train_nats_per_image": train_nats,
+        "train_bits_per_dim": bits_per_dim(train_nats, dims),
+        "validation_nats_per_image": nats,
+        "validation_bits_per_dim": bits_per_dim(nats, dims),
+        "given_class": bool(run.model.num_classes),
+    }
+    run.history.append(entry)
+    report(
+        f"epoch {run.epoch:3}  train {train_nats:.2f} nats/image"
+        f" ({entry['train_bits_per_dim']:.4f} bits/dim)  validation {nats:.2f} nats/image"
+        f" ({entry['validation_bits_per_dim']:.4f} bits/dim)"
+        + ("  given the class" if run.model.num_classes else "")
+    )
+    save(run.evaluated, run.folder / "last")
+    if nats < run.best:
+        run.best = nats
+        save(run.evaluated, run.folder / "best")
+    if run.epoch in (*run.config.sample_epochs, run.config.epochs):
+        _draw_samples(run)
+    save_loss_curves(run.history, run.folder / "loss.png")
+    run.epoch, run.loss_sum = run.epoch + 1, 0.0
+    run.save()
+    _write_log(run)
+
+
+def _draw_samples(run: Run) -> None:
+    """Write a grid of samples; their seed is their own, so that the run's draws are not disturbed."""
+    samples = generate(run.evaluated.eval(), GRID, seed=run.config.seed)
+    picture = grid(samples.levels, run.model.config.levels)
+    picture.save(run.folder / f"samples-epoch-{run.epoch:03}.png")
+
+
+def _write_log(run: Run) -> None:
+    """Write the history as JSON lines: whole, so that a resumed run repeats no epoch in it."""
+    lines = "".join(json.dumps(entry) + "\n" for entry in run.history or [])
+    partial = run.folder / f"{LOG}.partial"
+    partial.write_text(lines, encoding="utf-8")
+    partial.replace(run.folder / LOG)
