@@ -57,7 +57,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "architecture": "gated",
         "levels": 2,
         "class_conditional": True,
-        "epochs": 8,
+        "epochs": 4,
         "batch_size": 32,
         "lr": 2e-3,
         "schedule": "cosine",

@@ -161,8 +161,8 @@ class GatedBlock(nn.Module):
         d = dilation
         self.vertical = CausalConv2d(dim, 2 * dim, (2, 3), pad=(d, d, d), dilation=d)
         self.horizontal = CausalConv2d(dim, 2 * dim, (1, 2), pad=(d, 0, 0), dilation=d)
-        self.vertical_out = nn.Linear(dim, 2 * dim if last else 3 * dim)  # L, A
-        self.horizontal_out = nn.Linear(dim, dim if last else 2 * dim)  # S, R
+        self.vertical_out = nn.Linear(dim, 2 * dim if last else 3 * dim, bias=False)  # L, A
+        self.horizontal_out = nn.Linear(dim, dim if last else 2 * dim, bias=False)  # S, R
         self.dropout = nn.Dropout(dropout)
         self.embedding = nn.Embedding(num_classes, 4 * dim) if num_classes else None  # e_v, e_h
         if self.embedding is not None:
