@@ -179,6 +179,7 @@ def stop_on_signal() -> list[int]:
 
 def fit(args: argparse.Namespace) -> bool:
     """Train as the flags say; whether the run is complete."""
+    noted = stop_on_signal()
     device = pick_device(args.device)
     if args.resume:
         run = resume(args.resume, device)
@@ -193,7 +194,6 @@ def fit(args: argparse.Namespace) -> bool:
     images = load_images(run.config.dataset, args.data_dir, "train", device)
     validation = load_images(run.config.dataset, args.data_dir, "validation", device)
     describe(run, device)
-    noted = stop_on_signal()
     complete = train(run, images, validation, should_stop=lambda step: bool(noted))
     if complete and args.show:
         for path in (run.folder / "loss.png", *sorted(run.folder.glob("samples-*.png"))):
@@ -207,7 +207,10 @@ def describe(run: Run, device: torch.device) -> None:
     parameters = sum(p.numel() for p in run.model.parameters())
     print(f"model  {run.model.config}")
     print(f"run    {run.config}")
-    print(f"{parameters:,} parameters on {device} in {precision}; files go to {run.folder}")
+    print(
+        f"{parameters:,} parameters on {device} in {precision}; files go to {run.folder}",
+        flush=True,
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,0 +1,160 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pixelcnn.data import Images, evaluation_levels, load_images, to_levels, training_batches
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """One file of the format that MNIST comes in: magic number, sizes, bytes."""
+    header = np.array([0x0800 + array.ndim, *array.shape], ">i4").tobytes()
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope="module")
+def mnist_like(tmp_path_factory):
+    """5,020 training and 30 test images whose first two pixels spell out their index."""
+    root = tmp_path_factory.mktemp("data")
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 5020), ("t10k", 30)):
+        images = np.zeros((count, 28, 28), np.uint8)
+        images[:, 0, 0], images[:, 0, 1] = np.arange(count) // 256, np.arange(count) % 256
+        write_idx(raw / f"{part}-images-idx3-ubyte", images)
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.arange(count) % 10)
+    return root
+
+
+def index_of(images: Images) -> torch.Tensor:
+    return images.greys[:, 0, 0, 0].long() * 256 + images.greys[:, 0, 0, 1]
+
+
+def test_train_and_validation_divide_the_training_images(mnist_like):
+    train = load_images("MNIST", mnist_like, "train")
+    validation = load_images("MNIST", mnist_like, "validation")
+    assert (len(train), len(validation)) == (20, 5000)
+    both = torch.cat([index_of(train), index_of(validation)])
+    assert both.sort().values.tolist() == list(range(5020))
+    for images in (train, validation):
+        assert (images.labels == index_of(images) % 10).all()
+
+
+def test_the_split_is_the_same_every_time(mnist_like):
+    first, second = (load_images("MNIST", mnist_like, "train") for _ in range(2))
+    assert (first.greys == second.greys).all()
+
+
+def test_test_images_are_all_and_in_order(mnist_like):
+    test = load_images("MNIST", mnist_like, "test")
+    assert test.greys.dtype == torch.uint8
+    assert test.greys.shape == (30, 1, 28, 28)
+    assert index_of(test).tolist() == list(range(30))
+
+
+def test_every_takes_even_steps(mnist_like):
+    test = load_images("MNIST", mnist_like, "test")
+    assert index_of(test.every(3)).tolist() == [0, 10, 20]
+    assert len(test.every(None)) == 30
+    with pytest.raises(ValueError, match=re.escape("limit must be 1 to 30 images, got 31.")):
+        test.every(31)
+
+
+@pytest.mark.parametrize("dataset", ["MNIST", "FashionMNIST", "KMNIST", "EMNIST"])
+def test_a_failed_download_says_what_to_put_where(dataset, tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    def fail(self):
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\n<urlopen error>")
+
+    monkeypatch.setattr(getattr(datasets, dataset), "download", fail)
+    with pytest.raises(RuntimeError) as raised:
+        load_images(dataset, tmp_path, "train")
+    sentence = str(raised.value)
+    assert "\n" not in sentence
+    assert str(tmp_path / dataset / "raw") in sentence
+    assert "images-idx3-ubyte" in sentence
+
+
+def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    class Stored:
+        def __init__(self, **options):
+            assert options["split"] == "digits"
+            self.data = torch.arange(784, dtype=torch.uint8).reshape(1, 28, 28)
+            self.targets = torch.tensor([3])
+
+    monkeypatch.setattr(datasets, "EMNIST", Stored)
+    test = load_images("EMNIST", tmp_path, "test")
+    assert (test.greys[0, 0] == torch.arange(784, dtype=torch.uint8).reshape(28, 28).T).all()
+
+
+@pytest.mark.parametrize(("levels", "binarization"), [(2, "none"), (4, "threshold")])
+def test_binarization_must_fit_the_levels(levels, binarization):
+    with pytest.raises(ValueError, match=f"{levels} levels go with binarization"):
+        to_levels(torch.zeros(1, 1, 2, 2, dtype=torch.uint8), levels, binarization, None)
+
+
+def random_images(count: int = 50) -> Images:
+    generator = torch.Generator().manual_seed(0)
+    greys = torch.randint(256, (count, 1, 6, 6), generator=generator, dtype=torch.uint8)
+    return Images(greys, torch.arange(count))
+
+
+def test_a_stochastic_evaluation_split_is_drawn_once():
+    images = random_images()
+    first, again = (evaluation_levels(images, 2, "stochastic", "test") for _ in range(2))
+    other = evaluation_levels(images, 2, "stochastic", "validation")
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def batches(**changes):
+    options = {"levels": 2, "binarization": "threshold", "batch_size": 16, "shift": 0}
+    options |= {"seed": 0, "epoch": 1} | changes
+    return list(training_batches(random_images(), **options))
+
+
+def test_an_epoch_has_every_image_once_in_its_own_order():
+    labels = torch.cat([label for _, label in batches()])
+    assert [len(label) for _, label in batches()] == [16, 16, 16, 2]
+    assert labels.sort().values.tolist() == list(range(50))
+    assert labels.tolist() != torch.cat([label for _, label in batches(epoch=2)]).tolist()
+    assert labels.tolist() != torch.cat([label for _, label in batches(seed=1)]).tolist()
+
+
+@pytest.mark.parametrize("binarization", ["threshold", "stochastic"])
+def test_an_epoch_can_go_on_in_the_middle(binarization):
+    whole = batches(binarization=binarization, shift=2)
+    rest = batches(binarization=binarization, shift=2, start=2)
+    for (levels, label), (levels_again, label_again) in zip(whole[2:], rest, strict=True):
+        assert (levels == levels_again).all()
+        assert (label == label_again).all()
+
+
+def test_stochastic_training_images_are_drawn_anew_every_epoch():
+    def by_label(epoch):
+        parts = batches(binarization="stochastic", epoch=epoch)
+        levels, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+        return levels[labels.argsort()]
+
+    assert (by_label(1) != by_label(2)).any()
+
+
+def test_shift_moves_images_and_fills_with_nothing():
+    images = random_images()
+    still = to_levels(images.greys, 2, "threshold", None)
+    seen = set()
+    for levels, labels in batches(shift=1):
+        for moved, label in zip(levels, labels, strict=True):
+            padded = torch.nn.functional.pad(still[label], (1, 1, 1, 1))
+            places = [(r, c) for r in range(3) for c in range(3)]
+            fits = [
+                p for p in places if (padded[:, p[0] : p[0] + 6, p[1] : p[1] + 6] == moved).all()
+            ]
+            assert len(fits) == 1
+            seen.update(fits)
+    assert len(seen) == 9
