@@ -40,6 +40,7 @@ class MaskedConv2d(nn.Conv2d):
     """
 
     mask: Tensor
+    bias: Tensor
 
     def __init__(
         self, mask_type: Literal["A", "B"], in_features: int, out_features: int, kernel_size: int
@@ -75,15 +76,15 @@ def taps(row: Tensor, count: int, step: int, width: int) -> Tensor:
     """Gather the pixels that a kernel of one row reads, so that a convolution is a linear layer.
 
     Args:
-        row: (B, width + (count - 1) * step, D), padded.
+        row: (width + (count - 1) * step, B, D), padded.
         count: taps of the kernel.
         step: its dilation.
         width: pixels of the result.
 
     Returns:
-        (B, width, count * D).
+        (width, B, count * D).
     """
-    return torch.cat([row[:, t * step : t * step + width] for t in range(count)], -1)
+    return torch.cat([row[t * step : t * step + width] for t in range(count)], -1)
 
 
 def gate(x: Tensor) -> Tensor:
@@ -119,6 +120,7 @@ class CausalConv2d(nn.Conv2d):
     ) -> None:
         super().__init__(in_features, out_features, kernel_size, dilation=dilation)
         self.pad = pad
+        self.to(memory_format=torch.channels_last)  # so that `matrix` is a view
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
@@ -130,7 +132,7 @@ class CausalConv2d(nn.Conv2d):
 
     def matrix(self) -> Tensor:
         """The weight as (out, taps * in), to be applied to what `taps` gathers."""
-        return self.weight.permute(0, 2, 3, 1).flatten(1).contiguous()
+        return self.weight.permute(0, 2, 3, 1).flatten(1)
 
 
 class GatedBlock(nn.Module):
@@ -176,6 +178,13 @@ class GatedBlock(nn.Module):
             return 0.0, 0.0
         e_v, e_h = self.embedding(label)[:, None, None].to(dtype).chunk(2, -1)
         return e_v, e_h
+
+    def biases(self, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What enters the two gates beside products: (2D,), or with classes (B, 2D)."""
+        e_v, e_h = self.embed(label, self.vertical.bias.dtype)
+        if isinstance(e_v, Tensor) and isinstance(e_h, Tensor):
+            e_v, e_h = e_v[:, 0, 0], e_h[:, 0, 0]
+        return self.vertical.bias + e_v, self.horizontal.bias + e_h
 
     def forward(self, v: Tensor, h: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Apply the block to both stacks.
@@ -234,6 +243,11 @@ class ResidualBlock(nn.Module):
         if self.embedding is None or label is None:
             return 0.0
         return self.embedding(label)[:, None, None].to(dtype)
+
+    def bias(self, label: Tensor | None) -> Tensor:
+        """What the masked convolution adds to products: (D,), or with classes (B, D)."""
+        e = self.embed(label, self.conv.weight.dtype)
+        return self.conv.bias + (e[:, 0, 0] if isinstance(e, Tensor) else e)
 
     def forward(self, a: Tensor, label: Tensor | None) -> Tensor:
         """Apply the block. Shape (B, H, W, 2D), (B,) -> (B, H, W, 2D)."""

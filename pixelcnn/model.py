@@ -17,6 +17,8 @@ from pixelcnn.pixels import to_input
 
 Label = int | Tensor | None
 
+CHUNK = 100  # images in one pass, where every class of a batch is tried: enough to be fast, small enough
+
 
 class PixelCNN(nn.Module):
     """An exact density over images of integer levels.
@@ -105,8 +107,11 @@ class PixelCNN(nn.Module):
         Returns:
             (B, classes, C, H, W) in nats.
         """
-        each = range(self.num_classes)
-        return torch.stack([self.log_prob(levels, label) for label in each], 1)
+        images = levels.repeat_interleave(self.num_classes, 0)
+        labels = torch.arange(self.num_classes, device=self.device).repeat(len(levels))
+        parts = zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
+        each = torch.cat([self.log_prob(image, label) for image, label in parts])
+        return each.unflatten(0, (len(levels), self.num_classes))
 
     def _mixture_log_prob(self, given_class: Tensor) -> Tensor:
         """The mixture's conditionals. Shape (B, classes, C, H, W) -> (B, C, H, W)."""

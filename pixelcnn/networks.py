@@ -14,14 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock, taps
+from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock, gate, taps
 
-# What a row's logits take from the rows above: tensors (..., B, W, features).
+# What a row's logits take from the rows above: tensors (..., W, B, features).
 Links = tuple[Tensor, ...]
 
 
 class Rows(Protocol):
-    """One pass over a batch of images from top to bottom, row by row."""
+    """One sweep over a batch of images from top to bottom, row by row.
+
+    Columns come first, (W, B, features), so that a shifted row, or a part of one, is contiguous.
+    """
 
     def above(self) -> Links:
         """Compute, once, what the next row takes from all rows above it."""
@@ -30,12 +33,12 @@ class Rows(Protocol):
     def row(self, x: Tensor, links: Links) -> Tensor:
         """Logits of the next row for a guess of its pixels; `links` may be of part of the batch.
 
-        Shape (B, W, C) -> (B, W, out): pixel j depends on x left of j, and on rows above.
+        Shape (W, B, C) -> (W, B, out): pixel j depends on x left of j, and on rows above.
         """
         ...
 
     def push(self, x: Tensor, links: Links) -> None:
-        """Append the row (B, W, C) as it is in the end, with the `links` of the whole batch."""
+        """Append the row (W, B, C) as it is in the end, with the `links` of the whole batch."""
         ...
 
 
@@ -110,7 +113,7 @@ class GatedNetwork(nn.Module):
         return self.head(skips)
 
     def rows(self, x: Tensor, label: Tensor | None) -> "GatedRows":
-        """Start a pass by rows below the given rows x (B, rows, W, C), of which there may be none."""
+        """Start a sweep below the given rows x (B, rows, W, C), of which there may be none."""
         return GatedRows(self, x, label)
 
 
@@ -120,13 +123,18 @@ class GatedRows:
     def __init__(self, network: GatedNetwork, x: Tensor, label: Tensor | None) -> None:
         self.network = network
         self.width = x.shape[2]
-        self.place = network.place(network.coordinates).chunk(2, -1)
-        self.embeddings = [block.embed(label, x.dtype) for block in network.blocks]
-        self.matrices = [
-            (block.vertical.matrix(), block.horizontal.matrix()) for block in network.blocks
-        ]
-        self.first_matrix = network.first_horizontal.matrix()
         self.index = x.shape[1]  # of the next row
+        self.place = network.place(network.coordinates).chunk(2, -1)
+        self.biases = [block.biases(label) for block in network.blocks]
+        self.matrices = [
+            (
+                block.vertical.matrix(),
+                block.horizontal.matrix().t(),
+                block.horizontal_out.weight.t(),
+            )
+            for block in network.blocks
+        ]
+        self.first_matrix = network.first_horizontal.matrix().t()
         reach = network.REACH
         blank = x.new_zeros(len(x), reach, self.width, x.shape[3])
         self.x = torch.cat([blank, x], 1)[:, -reach:]
@@ -136,51 +144,57 @@ class GatedRows:
             v = network.first_vertical(x) + self.place[0][: self.index]
         else:
             v = x.new_zeros(len(x), 0, self.width, network.dim)
-        for block, (e_v, _) in zip(network.blocks, self.embeddings, strict=True):
+        for block in network.blocks:
             d = block.dilation
             padded = F.pad(v[:, -d:], (0, 0, d, d, max(0, d - self.index), 0))
-            self.cache.append(deque(padded.unbind(1), maxlen=d))
+            self.cache.append(deque(padded.permute(1, 2, 0, 3).contiguous(), maxlen=d))
             if self.index:
+                e_v, _ = block.embed(label, x.dtype)
                 _, v = block.finish_vertical(v, block.vertical(v) + e_v)
 
     def above(self) -> Links:
-        """See `Rows`. Returns (B, W, D) for the first layer, (blocks, B, W, 2D) for the others."""
-        network, r = self.network, self.network.REACH
-        place_v, place_h = self.place[0][self.index], self.place[1][self.index]
+        """See `Rows`. Returns (W, B, D) for the first layer, (blocks, W, B, 2D) for the others."""
+        network, r, width = self.network, self.network.REACH, self.width
         window = F.pad(self.x, (0, 0, r, r)).permute(0, 3, 1, 2)
         v = F.conv2d(window, network.first_vertical.weight, network.first_vertical.bias)
-        v = v[:, :, 0].transpose(1, 2) + place_v  # (B, W, D)
-        first = network.first_link(v) + network.first_horizontal.bias + place_h
-        links = []
-        for block, cache, (matrix, _), (e_v, e_h) in zip(
-            network.blocks, self.cache, self.matrices, self.embeddings, strict=True
+        v = v.permute(2, 3, 0, 1)[0] + self.place[0][self.index].unsqueeze(1)  # (W, B, D)
+        place_h = self.place[1][self.index] + network.first_horizontal.bias
+        first = network.first_link(v) + place_h.unsqueeze(1)
+        links = v.new_empty(len(self.cache), width, v.shape[1], 2 * network.dim)
+        for block, cache, matrices, biases, link in zip(
+            network.blocks, self.cache, self.matrices, self.biases, links, strict=True
         ):
             d = block.dilation
-            row = F.pad(v, (0, 0, d, d))
-            seen = torch.cat([taps(cache[0], 3, d, self.width), taps(row, 3, d, self.width)], -1)
+            row = F.pad(v, (0, 0, 0, 0, d, d))
+            seen = torch.cat([taps(cache[0], 3, d, width), taps(row, 3, d, width)], -1)
             cache.append(row)
-            x = F.linear(seen, matrix, block.vertical.bias).unsqueeze(1) + e_v
-            link, v = block.finish_vertical(v, x.squeeze(1))
-            link = link.unsqueeze(1) + e_h
-            links.append(link.squeeze(1) + block.horizontal.bias)
-        return first, torch.stack(links)
+            above, v = block.finish_vertical(v, F.linear(seen, matrices[0]) + biases[0])
+            torch.add(above, biases[1], out=link)
+        return first, links
 
     def row(self, x: Tensor, links: Links) -> Tensor:
         """See `Rows`."""
-        network, r = self.network, self.network.REACH
+        network, r, width = self.network, self.network.REACH, self.width
         first, others = links
-        h = F.linear(taps(F.pad(x, (0, 0, r, 0)), r, 1, self.width), self.first_matrix) + first
-        skips = torch.zeros_like(h)
-        for block, (_, matrix), link in zip(network.blocks, self.matrices, others, strict=True):
+        batch, dim = first.shape[1], network.dim
+        left = max(block.dilation for block in network.blocks)
+        # Skips and h side by side, so that each block adds to both by one product; zeros on the left.
+        state = first.new_zeros(left + width, batch, 2 * dim)
+        h, here = state[..., dim:], state[left:].view(width * batch, 2 * dim)
+        seen = taps(F.pad(x, (0, 0, 0, 0, r, 0)), r, 1, width)
+        torch.add(first, seen @ self.first_matrix, out=h[left:])
+        for block, (_, matrix, out), link in zip(
+            network.blocks, self.matrices, others, strict=True
+        ):
             d = block.dilation
-            seen = taps(F.pad(h, (0, 0, d, 0)), 2, d, self.width)
-            h, skip = block.finish_horizontal(h, F.linear(seen, matrix) + link)
-            skips = skips + skip
-        return network.head(skips)
+            seen = torch.cat([h[left - d : -d], h[left:]], -1).view(-1, 2 * dim)
+            g = gate(torch.addmm(link.view(-1, 2 * dim), seen, matrix))
+            here[:, : out.shape[1]].addmm_(g, out)
+        return network.head(state[left:, :, :dim])
 
     def push(self, x: Tensor, links: Links) -> None:
         """See `Rows`."""
-        self.x = torch.cat([self.x[:, 1:], x.unsqueeze(1)], 1)
+        self.x = torch.cat([self.x[:, 1:], x.transpose(0, 1).unsqueeze(1)], 1)
         self.index += 1
 
 
@@ -215,45 +229,41 @@ class ResidualNetwork(nn.Module):
         return self.head(a)
 
     def rows(self, x: Tensor, label: Tensor | None) -> "ResidualRows":
-        """Start a pass by rows below the given rows x (B, rows, W, C), of which there may be none."""
+        """Start a sweep below the given rows x (B, rows, W, C), of which there may be none."""
         return ResidualRows(self, x, label)
 
 
 class ResidualRows:
-    """`ResidualNetwork` by rows: every masked kernel is split into the part above and that to the left."""
+    """`ResidualNetwork` by rows: each masked kernel is split into the part above and that to the left."""
 
     def __init__(self, network: ResidualNetwork, x: Tensor, label: Tensor | None) -> None:
         self.network = network
         self.width = x.shape[2]
-        self.embeddings = [block.embed(label, x.dtype) for block in network.blocks]
+        self.biases = [block.bias(label) for block in network.blocks]
         self.first_above, self.first_left = network.first.matrices()
         self.matrices = [block.conv.matrices() for block in network.blocks]
         self.reach = network.first.kernel_size[0] // 2
         blank = x.new_zeros(len(x), self.reach, self.width, x.shape[3])
-        self.x = torch.cat([blank, x], 1)[:, -self.reach :]
+        x = torch.cat([blank, x], 1)
+        self.x = deque(x.permute(1, 2, 0, 3)[-self.reach :], maxlen=self.reach)
         # Per block, the last row of what its masked convolution reads.
         dim = network.blocks[0].conv.in_channels
-        self.cache = [x.new_zeros(len(x), self.width, dim) for _ in network.blocks]
-        if x.shape[1]:
-            a = network.first(x)
+        self.cache = [x.new_zeros(self.width, len(x), dim) for _ in network.blocks]
+        if x.shape[1] > self.reach:
+            a = network.first(x[:, self.reach :])
             for k, block in enumerate(network.blocks):
-                self.cache[k] = block.narrow(a)[:, -1]
+                self.cache[k] = block.narrow(a)[:, -1].transpose(0, 1)
                 a = block(a, label)
 
     def above(self) -> Links:
-        """See `Rows`. Returns (B, W, 2D) for the first layer, (blocks, B, W, D) for the others."""
-        r = self.reach
-        window = [
-            taps(F.pad(row, (0, 0, r, r)), 2 * r + 1, 1, self.width) for row in self.x.unbind(1)
-        ]
+        """See `Rows`. Returns (W, B, 2D) for the first layer, (blocks, W, B, D) for the others."""
+        r, width = self.reach, self.width
+        window = [taps(F.pad(row, (0, 0, 0, 0, r, r)), 2 * r + 1, 1, width) for row in self.x]
         first = F.linear(torch.cat(window, -1), self.first_above, self.network.first.bias)
         links = []
-        for block, cache, (matrix, _), e in zip(
-            self.network.blocks, self.cache, self.matrices, self.embeddings, strict=True
-        ):
-            seen = taps(F.pad(cache, (0, 0, 1, 1)), 3, 1, self.width)
-            link = F.linear(seen, matrix, block.conv.bias).unsqueeze(1) + e
-            links.append(link.squeeze(1))
+        for cache, (matrix, _), bias in zip(self.cache, self.matrices, self.biases, strict=True):
+            seen = taps(F.pad(cache, (0, 0, 0, 0, 1, 1)), 3, 1, width)
+            links.append(F.linear(seen, matrix) + bias)
         return first, torch.stack(links)
 
     def row(self, x: Tensor, links: Links) -> Tensor:
@@ -263,18 +273,20 @@ class ResidualRows:
     def push(self, x: Tensor, links: Links) -> None:
         """See `Rows`."""
         _, self.cache = self._features(x, links)
-        self.x = torch.cat([self.x[:, 1:], x.unsqueeze(1)], 1)
+        self.x.append(x)
 
     def _features(self, x: Tensor, links: Links) -> tuple[Tensor, list[Tensor]]:
-        """What the head reads (B, W, 2D), and per block what its convolution reads (B, W, D)."""
+        """What the head reads (W, B, 2D), and per block what its convolution reads (W, B, D)."""
         first, others = links
-        r = self.reach
-        a = F.linear(taps(F.pad(x, (0, 0, r, 0)), r, 1, self.width), self.first_left) + first
+        r, width = self.reach, self.width
+        seen = taps(F.pad(x, (0, 0, 0, 0, r, 0)), r, 1, width)
+        a = F.linear(seen, self.first_left) + first
         narrow = []
         for block, (_, matrix), link in zip(
             self.network.blocks, self.matrices, others, strict=True
         ):
             narrow.append(block.narrow(a))
-            seen = taps(F.pad(narrow[-1], (0, 0, 1, 0)), 2, 1, self.width)
-            a = block.finish(a, F.linear(seen, matrix) + link)
+            seen = taps(F.pad(narrow[-1], (0, 0, 0, 0, 1, 0)), 2, 1, width).flatten(0, 1)
+            x = torch.addmm(link.flatten(0, 1), seen, matrix.t()).view(link.shape)
+            a = block.finish(a, x)
         return a, narrow

@@ -193,21 +193,21 @@ def draw_fast(
         levels (B, C, H, W); the logits of the rows drawn (B, C, H - rows, W, P); row passes.
     """
     c = model.config
-    levels = levels.clone()
     given = to_input(levels[:, :, :rows], c.levels, model.dtype).permute(0, 2, 3, 1)
     sweep = model.network.rows(given, label)
-    row_logits, passes = [], 0
-    guess = levels[:, :, rows - 1] if rows else torch.zeros_like(levels[:, :, 0])
+    # Rows and columns first, as `Rows` has them.
+    levels, uniforms = levels.permute(2, 3, 0, 1).clone(), uniforms.permute(2, 3, 0, 1)
+    guess = levels[rows - 1] if rows else torch.zeros_like(levels[0])
+    shape = (c.height - rows, *guess.shape, model.likelihood.parameters)
+    all_logits = torch.empty(shape, dtype=model.dtype, device=model.device)
+    passes = 0
     for i in range(rows, c.height):
         links = sweep.above()
-        guess, logits, tries = _settle(model, sweep, links, guess, uniforms[:, :, i], temperature)
-        sweep.push(_row_input(model, guess), links)
-        levels[:, :, i] = guess
-        row_logits.append(logits)
+        guess, logits, tries = _settle(model, sweep, links, guess, uniforms[i], temperature)
+        sweep.push(to_input(guess, c.levels, model.dtype), links)
+        levels[i], all_logits[i - rows] = guess, logits
         passes += tries
-    if not row_logits:
-        return levels, uniforms.new_zeros(*levels[:, :, :0].shape, 1), passes
-    return levels, torch.stack(row_logits, 2), passes
+    return levels.permute(2, 3, 0, 1), all_logits.permute(2, 3, 0, 1, 4), passes
 
 
 def _settle(
@@ -221,34 +221,33 @@ def _settle(
     """Iterate one row to its fixed point.
 
     Args:
-        guess, uniforms: (B, C, W).
+        guess, uniforms: (W, B, C).
 
     Returns:
-        the row (B, C, W), its logits (B, C, W, P), and how many passes it took.
+        the row (W, B, C), its logits (W, B, C, P), and how many passes it took.
     """
-    guess = guess.clone()
-    kept: Tensor | None = None  # logits of the rows that have converged
-    active = torch.arange(len(guess), device=guess.device)
-    for tries in range(1, guess.shape[-1] + 2):
-        row = guess[active]
-        logits = sweep.row(_row_input(model, row), links)
-        logits = logits.unflatten(-1, (model.config.in_channels, -1)).transpose(1, 2)
-        drawn = model.likelihood.draw(logits, uniforms[active], temperature)
-        changed = (drawn != row).flatten(1).any(1)
-        kept = logits.clone() if kept is None else kept.index_copy_(0, active, logits)
-        guess.index_copy_(0, active, drawn)
-        moving = changed.nonzero().squeeze(1)
+    c = model.config
+    settled: Tensor | None = None  # the row and its logits, once part of the batch has converged
+    kept: Tensor | None = None
+    active = torch.arange(guess.shape[1], device=guess.device)
+    for tries in range(1, c.width + 2):
+        logits = sweep.row(to_input(guess, c.levels, model.dtype), links)
+        logits = logits.unflatten(-1, (c.in_channels, -1))
+        drawn = model.likelihood.draw(logits, uniforms, temperature)
+        moving = (drawn != guess).flatten(2).any(2).any(0).nonzero().squeeze(1)
+        if settled is None or kept is None:
+            settled, kept = drawn, logits
+        else:
+            settled.index_copy_(1, active, drawn)
+            kept.index_copy_(1, active, logits)
         if not len(moving):
-            return guess, kept, tries
+            return settled, kept, tries
+        guess = drawn
         if len(moving) < len(active):
-            active = active[moving]
-            links = tuple(link.index_select(-3, moving) for link in links)
+            active, guess = active[moving], drawn.index_select(1, moving)
+            uniforms = uniforms.index_select(1, moving)
+            links = tuple(link.index_select(-2, moving) for link in links)
     raise RuntimeError("The row has not settled after W passes: the network is not causal.")
-
-
-def _row_input(model: PixelCNN, row: Tensor) -> Tensor:
-    """Network input of one row. Shape (B, C, W) -> (B, W, C)."""
-    return to_input(row, model.config.levels, model.dtype).transpose(1, 2)
 
 
 def _draw(
