@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from pixelcnn.model import Label, PixelCNN
-from pixelcnn.networks import Links, Rows
 from pixelcnn.pixels import to_input
+from pixelcnn.rows import Links, Rows, start_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +194,7 @@ def draw_fast(
     """
     c = model.config
     given = to_input(levels[:, :, :rows], c.levels, model.dtype).permute(0, 2, 3, 1)
-    sweep = model.network.rows(given, label)
+    sweep = start_rows(model.network, given, label, c.height)
     # Rows and columns first, as `Rows` has them.
     levels, uniforms = levels.permute(2, 3, 0, 1).clone(), uniforms.permute(2, 3, 0, 1)
     guess = levels[rows - 1] if rows else torch.zeros_like(levels[0])
