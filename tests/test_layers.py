@@ -1,0 +1,167 @@
+"""The layers against plain convolutions, and the networks' row forms against their dense ones."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock, gate, taps
+from tests.toys import (
+    architectures,
+    channels,
+    classes,
+    likelihoods,
+    random_labels,
+    toy_config,
+    wild_model,
+)
+
+
+def noise(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def plain(x, weight, bias, *, padding, dilation=1):
+    """An ordinary convolution, channels last."""
+    y = F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=padding, dilation=dilation)
+    return y.permute(0, 2, 3, 1)
+
+
+# Layers
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "taps_kept"),
+    [
+        ("A", 3, ["111", "100", "000"]),
+        ("B", 3, ["111", "110", "000"]),
+        ("A", 5, ["11111", "11111", "11000", "00000", "00000"]),
+        ("B", 5, ["11111", "11111", "11100", "00000", "00000"]),
+    ],
+)
+def test_masks_keep_the_taps_of_the_paper(kind, size, taps_kept):
+    mask = MaskedConv2d(kind, 2, 3, size).mask.expand(3, 2, -1, -1)
+    expected = torch.tensor([[float(tap) for tap in row] for row in taps_kept])
+    assert mask.equal(expected.expand(3, 2, -1, -1))
+
+
+@pytest.mark.parametrize("kind", ["A", "B"])
+@pytest.mark.parametrize("size", [3, 7])
+def test_masked_convolution_is_a_plain_one_of_the_masked_kernel(kind, size):
+    conv, x = MaskedConv2d(kind, 2, 3, size).double(), noise(2, 5, 6, 2)
+    before = conv.weight.clone()
+    expected = plain(x, conv.weight * conv.mask, conv.bias, padding=size // 2)
+    torch.testing.assert_close(conv(x), expected)
+    assert conv.weight.equal(before)  # the mask multiplies the weight and never overwrites it
+
+
+@pytest.mark.parametrize("kind", ["A", "B"])
+def test_split_kernel_adds_up_to_the_masked_convolution(kind):
+    conv, x, r = MaskedConv2d(kind, 2, 3, 7).double(), noise(2, 5, 6, 2), 3
+    above, left = conv.matrices()
+    padded = F.pad(x, (0, 0, r, r, r, 0))
+    for i in range(5):
+        rows = torch.cat([taps(padded[:, i + k], 7, 1, 6) for k in range(r)], -1)
+        own = taps(padded[:, i + r], left.shape[1] // 2, 1, 6)
+        y = rows @ above.T + own @ left.T + conv.bias
+        torch.testing.assert_close(y, conv(x)[:, i])
+
+
+def test_vertical_crop_is_the_part_of_a_7x7_kernel_above_the_centre():
+    conv, x = CausalConv2d(2, 3, (3, 7), pad=(3, 3, 3)).double(), noise(2, 5, 9, 2)
+    kernel = F.pad(conv.weight, (0, 0, 0, 4))
+    torch.testing.assert_close(conv(x), plain(x, kernel, conv.bias, padding=3))
+
+
+def test_horizontal_crop_is_the_part_of_a_7x7_kernel_left_of_the_centre():
+    conv, x = CausalConv2d(2, 3, (1, 3), pad=(3, 0, 0)).double(), noise(2, 5, 9, 2)
+    kernel = F.pad(conv.weight, (0, 4, 3, 3))
+    torch.testing.assert_close(conv(x), plain(x, kernel, conv.bias, padding=3))
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 4])
+def test_gated_block_follows_its_formula(dilation):
+    d, D = dilation, 3
+    block = GatedBlock(D, d, 2, 0.0, last=False).double()
+    torch.nn.init.normal_(block.embedding.weight)
+    v, h, label = noise(2, 5, 6, D), noise(2, 5, 6, D).flip(0), torch.tensor([1, 0])
+    e_v, e_h = block.embedding(label)[:, None, None].split(2 * D, -1)
+    # Crops of 3x3 kernels: without the row below, and without all but the left and the centre.
+    vertical = F.pad(block.vertical.weight, (0, 0, 0, 1))
+    horizontal = F.pad(block.horizontal.weight, (0, 1, 1, 1))
+    x = plain(v, vertical, block.vertical.bias, padding=d, dilation=d) + e_v
+    g_v = x[..., :D] * x[..., D:].sigmoid()
+    link, added_v = block.vertical_out(g_v).split([2 * D, D], -1)
+    x = plain(h, horizontal, block.horizontal.bias, padding=d, dilation=d) + link + e_h
+    g_h = x[..., :D] * x[..., D:].sigmoid()
+    skip, added_h = block.horizontal_out(g_h).split(D, -1)
+    for result, expected in zip(block(v, h, label), (v + added_v, h + added_h, skip), strict=True):
+        torch.testing.assert_close(result, expected)
+
+
+def test_residual_block_follows_its_formula():
+    block = ResidualBlock(3, 2, 0.0).double()
+    torch.nn.init.normal_(block.embedding.weight)
+    a, label = noise(2, 5, 6, 6), torch.tensor([1, 0])
+    e = block.embedding(label)[:, None, None]
+    expected = a + block.up((block.conv(block.down(a.relu()).relu()) + e).relu())
+    torch.testing.assert_close(block(a, label), expected)
+
+
+def test_gate_multiplies_one_half_with_the_sigmoid_of_the_other():
+    x = torch.tensor([[3.0, 2.0, 0.0, 1.0]])
+    expected = torch.tensor([[3 * 0.5, 2 / (1 + math.exp(-1))]])
+    torch.testing.assert_close(gate(x), expected)
+
+
+def test_taps_gather_what_a_dilated_kernel_reads():
+    row = torch.arange(7).reshape(1, 7, 1)
+    assert taps(row, 3, 2, 3).tolist() == [[[0, 2, 4], [1, 3, 5], [2, 4, 6]]]
+
+
+# Networks by rows
+
+
+@architectures
+@likelihoods
+@classes
+@channels
+@pytest.mark.parametrize("given", [0, 1, 3, 5])
+def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_channels, given):
+    config = toy_config(
+        architecture,
+        likelihood,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        height=6,
+        dilations=(1, 2, 4, 8) if architecture == "gated" else (1, 1, 1),
+    )
+    network, label = wild_model(config).network, random_labels(config, 3)
+    x = noise(3, 6, 5, in_channels)
+    dense = network(x, label)
+    sweep = network.rows(x[:, :given], label)
+    for i in range(given, 6):
+        links = sweep.above()
+        torch.testing.assert_close(sweep.row(x[:, i], links), dense[:, i])
+        sweep.push(x[:, i], links)
+
+
+@architectures
+@classes
+@pytest.mark.parametrize("given", [0, 2])
+def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_classes, given):
+    # As the sampler uses it: many guesses on the same links, of those images that still change.
+    config = toy_config(architecture, num_classes=num_classes)
+    network, label = wild_model(config).network, random_labels(config, 3)
+    x, some = noise(3, 4, 5, 1), torch.tensor([2, 0])
+    sweep = network.rows(x[:, :given], label)
+    for i in range(given, 4):
+        links = sweep.above()
+        part = tuple(link.index_select(-3, some) for link in links)
+        for guess in (torch.zeros_like(x[:, i]), x[:, i].flip(1)):
+            changed = x.clone()
+            changed[:, i] = guess
+            dense = network(changed, label)[:, i]
+            torch.testing.assert_close(sweep.row(guess[some], part), dense[some])
+        sweep.push(x[:, i], links)
