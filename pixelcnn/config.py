@@ -88,6 +88,13 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     return value
 
 
+def _check_choices(config: _Json) -> None:
+    """Refuse a value that is none of its field's choices: from the constructor as from JSON."""
+    for name, hint in typing.get_type_hints(type(config)).items():
+        if typing.get_origin(hint) is Literal:
+            _checked(name, getattr(config, name), hint)
+
+
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise ValueError(sentence)
@@ -115,6 +122,7 @@ class ModelConfig(_Json):
     dropout: float = 0.0  # on the features that each block adds
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         binary = self.likelihood == "bernoulli"
         _require(2 <= self.levels <= 256, f"levels must be 2 to 256, got {self.levels}.")
         _require(
@@ -162,6 +170,7 @@ class TrainConfig(_Json):
     ] = ()  # epochs that end with a grid of samples; the last always does
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be at least 1, got {value}.")

@@ -24,7 +24,7 @@ class Categorical:
     def log_prob(self, logits: Tensor, levels: Tensor) -> Tensor:
         """Log-probability of `levels` in nats, float32 at least. Shapes (..., K), (...) -> (...)."""
         log_p = self._log_softmax(logits)
-        return log_p.gather(-1, levels.unsqueeze(-1)).squeeze(-1)
+        return log_p.gather(-1, levels.long().unsqueeze(-1)).squeeze(-1)
 
     def entropy(self, logits: Tensor) -> Tensor:
         """Entropy in nats. Shape (..., K) -> (...)."""
@@ -38,7 +38,11 @@ class Categorical:
 
     def cdf(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
         """The K-1 inner boundaries: p(level <= k) for k < K-1. Shape (..., K) -> (..., K-1)."""
-        return (logits / temperature).softmax(-1).cumsum(-1)[..., :-1]
+        # From the largest down, so that no temperature overflows; divided by the sum as it was rounded,
+        # so that the last uniform below 1 still draws a level that is possible.
+        scaled = (logits - logits.amax(-1, keepdim=True)) / temperature
+        cdf = scaled.softmax(-1).cumsum(-1)
+        return cdf[..., :-1] / cdf[..., -1:]
 
     def draw(self, logits: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:
         """Inverse CDF: the number of boundaries that `uniform` has reached.

@@ -196,7 +196,7 @@ def draw_fast(
     given = to_input(levels[:, :, :rows], c.levels, model.dtype).permute(0, 2, 3, 1)
     sweep = start_rows(model.network, given, label, c.height)
     # Rows and columns first, as `Rows` has them.
-    levels, uniforms = levels.permute(2, 3, 0, 1).clone(), uniforms.permute(2, 3, 0, 1)
+    levels, uniforms = levels.long().permute(2, 3, 0, 1).clone(), uniforms.permute(2, 3, 0, 1)
     guess = levels[rows - 1] if rows else torch.zeros_like(levels[0])
     shape = (c.height - rows, *guess.shape, model.likelihood.parameters)
     all_logits = torch.empty(shape, dtype=model.dtype, device=model.device)
@@ -230,10 +230,14 @@ def _settle(
     settled: Tensor | None = None  # the row and its logits, once part of the batch has converged
     kept: Tensor | None = None
     active = torch.arange(guess.shape[1], device=guess.device)
-    for tries in range(1, c.width + 2):
+    tries = 0
+    while True:
+        tries += 1
         logits = sweep.row(to_input(guess, c.levels, model.dtype), links)
         logits = logits.unflatten(-1, (c.in_channels, -1))
         drawn = model.likelihood.draw(logits, uniforms, temperature)
+        # Final since the pass before; a draw on a boundary must not turn again with the rounding.
+        drawn[: tries - 1] = guess[: tries - 1]
         moving = (drawn != guess).flatten(2).any(2).any(0).nonzero().squeeze(1)
         if settled is None or kept is None:
             settled, kept = drawn, logits
@@ -247,7 +251,6 @@ def _settle(
             active, guess = active[moving], drawn.index_select(1, moving)
             uniforms = uniforms.index_select(1, moving)
             links = tuple(link.index_select(-2, moving) for link in links)
-    raise RuntimeError("The row has not settled after W passes: the network is not causal.")
 
 
 def _draw(

@@ -173,7 +173,6 @@ def test_file_that_is_not_json_is_named(content, tmp_path):
         ModelConfig.load(path)
 
 
-@pytest.mark.xfail(strict=True, reason="only from_dict checks the choices")
 @pytest.mark.parametrize("fields", [{"architecture": "Gated"}, {"likelihood": "binary"}])
 def test_misspelt_choice_is_refused(fields):
     # Otherwise PixelCNN builds the other architecture, or the other likelihood, without a word.

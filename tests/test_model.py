@@ -85,15 +85,12 @@ def test_first_rows_alone_give_the_same_log_prob(
         torch.testing.assert_close(model.log_prob(levels[:, :, :rows], label), expected)
 
 
-NARROW = pytest.mark.xfail(strict=True, reason="gather takes int32 and int64 alone")
-
-
 @pytest.mark.parametrize(
     ("likelihood", "dtype"),
     [
         ("bernoulli", torch.uint8),
         ("bernoulli", torch.int32),
-        pytest.param("categorical", torch.uint8, marks=NARROW),
+        ("categorical", torch.uint8),
         ("categorical", torch.int32),
     ],
 )
