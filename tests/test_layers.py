@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock, gate, taps
+from pixelcnn.rows import start_rows
 from tests.toys import (
     architectures,
     channels,
@@ -60,12 +61,12 @@ def test_masked_convolution_is_a_plain_one_of_the_masked_kernel(kind, size):
 def test_split_kernel_adds_up_to_the_masked_convolution(kind):
     conv, x, r = MaskedConv2d(kind, 2, 3, 7).double(), noise(2, 5, 6, 2), 3
     above, left = conv.matrices()
-    padded = F.pad(x, (0, 0, r, r, r, 0))
+    padded = F.pad(x, (0, 0, r, r, r, 0)).permute(1, 2, 0, 3)  # rows and columns first
     for i in range(5):
-        rows = torch.cat([taps(padded[:, i + k], 7, 1, 6) for k in range(r)], -1)
-        own = taps(padded[:, i + r], left.shape[1] // 2, 1, 6)
+        rows = torch.cat([taps(padded[i + k], 7, 1, 6) for k in range(r)], -1)
+        own = taps(padded[i + r], left.shape[1] // 2, 1, 6)
         y = rows @ above.T + own @ left.T + conv.bias
-        torch.testing.assert_close(y, conv(x)[:, i])
+        torch.testing.assert_close(y.transpose(0, 1), conv(x)[:, i])
 
 
 def test_vertical_crop_is_the_part_of_a_7x7_kernel_above_the_centre():
@@ -116,8 +117,8 @@ def test_gate_multiplies_one_half_with_the_sigmoid_of_the_other():
 
 
 def test_taps_gather_what_a_dilated_kernel_reads():
-    row = torch.arange(7).reshape(1, 7, 1)
-    assert taps(row, 3, 2, 3).tolist() == [[[0, 2, 4], [1, 3, 5], [2, 4, 6]]]
+    row = torch.arange(7).reshape(7, 1, 1)
+    assert taps(row, 3, 2, 3).tolist() == [[[0, 2, 4]], [[1, 3, 5]], [[2, 4, 6]]]
 
 
 # Networks by rows
@@ -128,6 +129,7 @@ def test_taps_gather_what_a_dilated_kernel_reads():
 @classes
 @channels
 @pytest.mark.parametrize("given", [0, 1, 3, 5])
+@torch.no_grad()
 def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_channels, given):
     config = toy_config(
         architecture,
@@ -140,28 +142,31 @@ def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_ch
     network, label = wild_model(config).network, random_labels(config, 3)
     x = noise(3, 6, 5, in_channels)
     dense = network(x, label)
-    sweep = network.rows(x[:, :given], label)
+    sweep = start_rows(network, x[:, :given], label, 6)
     for i in range(given, 6):
-        links = sweep.above()
-        torch.testing.assert_close(sweep.row(x[:, i], links), dense[:, i])
-        sweep.push(x[:, i], links)
+        links, row = sweep.above(), x[:, i].transpose(0, 1)
+        torch.testing.assert_close(sweep.row(row, links).transpose(0, 1), dense[:, i])
+        sweep.push(row, links)
 
 
 @architectures
 @classes
 @pytest.mark.parametrize("given", [0, 2])
+@torch.no_grad()
 def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_classes, given):
     # As the sampler uses it: many guesses on the same links, of those images that still change.
     config = toy_config(architecture, num_classes=num_classes)
     network, label = wild_model(config).network, random_labels(config, 3)
-    x, some = noise(3, 4, 5, 1), torch.tensor([2, 0])
-    sweep = network.rows(x[:, :given], label)
+    x = noise(3, 4, 5, 1)
+    sweep = start_rows(network, x[:, :given], label, 4)
     for i in range(given, 4):
-        links = sweep.above()
-        part = tuple(link.index_select(-3, some) for link in links)
-        for guess in (torch.zeros_like(x[:, i]), x[:, i].flip(1)):
-            changed = x.clone()
-            changed[:, i] = guess
-            dense = network(changed, label)[:, i]
-            torch.testing.assert_close(sweep.row(guess[some], part), dense[some])
-        sweep.push(x[:, i], links)
+        links, row = sweep.above(), x[:, i].transpose(0, 1)
+        for images in torch.tensor([0, 1, 2]), torch.tensor([2, 0]), torch.tensor([1]):
+            part = tuple(link.index_select(-2, images) for link in links)
+            for guess in (torch.zeros_like(row), row.flip(0)):
+                changed = x.clone()
+                changed[:, i] = guess.transpose(0, 1)
+                dense = network(changed, label)[images, i]
+                logits = sweep.row(guess[:, images], part)
+                torch.testing.assert_close(logits.transpose(0, 1), dense)
+        sweep.push(row, links)
