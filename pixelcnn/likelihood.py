@@ -33,13 +33,14 @@ class Categorical:
 
     def mean(self, logits: Tensor) -> Tensor:
         """Expected level divided by K-1, so 0 to 1. Shape (..., K) -> (...)."""
-        scale = torch.linspace(0, 1, self.levels, dtype=logits.dtype, device=logits.device)
-        return logits.softmax(-1) @ scale
+        p = self._log_softmax(logits).exp()
+        return p @ torch.linspace(0, 1, self.levels, dtype=p.dtype, device=p.device)
 
     def cdf(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
         """The K-1 inner boundaries: p(level <= k) for k < K-1. Shape (..., K) -> (..., K-1)."""
         # From the largest down, so that no temperature overflows; divided by the sum as it was rounded,
         # so that the last uniform below 1 still draws a level that is possible.
+        logits = _at_least_float32(logits)
         scaled = (logits - logits.amax(-1, keepdim=True)) / temperature
         cdf = scaled.softmax(-1).cumsum(-1)
         return cdf[..., :-1] / cdf[..., -1:]
@@ -64,7 +65,11 @@ class Categorical:
 
     @staticmethod
     def _log_softmax(logits: Tensor) -> Tensor:
-        return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+        return _at_least_float32(logits).log_softmax(-1)
+
+
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class Bernoulli(Categorical):
@@ -81,22 +86,21 @@ class Bernoulli(Categorical):
 
     def log_prob(self, logits: Tensor, levels: Tensor) -> Tensor:
         """Log-probability of `levels` in nats, float32 at least. Shapes (..., 1), (...) -> (...)."""
-        logit = logits.squeeze(-1)
-        logit = logit.to(torch.promote_types(logit.dtype, torch.float32))
+        logit = _at_least_float32(logits.squeeze(-1))
         return -F.binary_cross_entropy_with_logits(logit, levels.to(logit.dtype), reduction="none")
 
     def entropy(self, logits: Tensor) -> Tensor:
         """Entropy in nats. Shape (..., 1) -> (...)."""
-        logit = logits.squeeze(-1)
+        logit = _at_least_float32(logits.squeeze(-1))
         return F.softplus(logit) - logit * logit.sigmoid()
 
     def mean(self, logits: Tensor) -> Tensor:
         """Probability of ink. Shape (..., 1) -> (...)."""
-        return logits.squeeze(-1).sigmoid()
+        return _at_least_float32(logits.squeeze(-1)).sigmoid()
 
     def cdf(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
         """The one boundary p(level = 0). Shape (..., 1) -> (..., 1)."""
-        return (-logits / temperature).sigmoid()
+        return (-_at_least_float32(logits) / temperature).sigmoid()
 
     def _mode(self, logits: Tensor) -> Tensor:
         return (logits.squeeze(-1) > 0).long()

@@ -115,10 +115,11 @@ class PixelCNN(nn.Module):
 
     def _mixture_log_prob(self, given_class: Tensor) -> Tensor:
         """The mixture's conditionals. Shape (B, classes, C, H, W) -> (B, C, H, W)."""
-        raster = given_class.permute(0, 1, 3, 4, 2)  # (B, classes, H, W, C)
+        # In float64: the difference of two sums over many pixels would lose digits.
+        raster = given_class.permute(0, 1, 3, 4, 2).double()  # (B, classes, H, W, C)
         joint = raster.flatten(2).cumsum(-1).logsumexp(1) - math.log(self.num_classes)
         conditional = joint.diff(dim=-1, prepend=torch.zeros_like(joint[:, :1]))
-        return conditional.unflatten(-1, raster.shape[2:]).permute(0, 3, 1, 2)
+        return conditional.unflatten(-1, raster.shape[2:]).permute(0, 3, 1, 2).to(given_class.dtype)
 
     def check_levels(self, levels: Tensor) -> None:
         """Raise a ValueError that says what is allowed, unless `levels` is that."""

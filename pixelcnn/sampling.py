@@ -135,7 +135,8 @@ def digit_posterior(model: PixelCNN, levels: Tensor, *, rows: int) -> Tensor:
         raise ValueError("This model has no classes, so it cannot tell how probable each is.")
     _check_rows(model, levels, rows)
     if rows == 0:
-        return torch.full((len(levels), model.num_classes), 1 / model.num_classes)
+        shape = (len(levels), model.num_classes)
+        return torch.full(shape, 1 / model.num_classes, dtype=model.dtype, device=model.device)
     given = levels[:, :, :rows].to(model.device)
     return model.class_log_prob(given).sum((2, 3, 4)).softmax(-1)
 
@@ -264,7 +265,7 @@ def _draw(
 ) -> Samples:
     """Draw the uniforms, the class where none is given, and then the rows below the given ones."""
     if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature must be 0 or more, got {temperature}.")
+        raise ValueError(f"temperature must be finite and 0 or more, got {temperature}.")
     if seed is None:
         seed = int(torch.randint(2**31, ()))
     # On the CPU whatever the device, so that a seed means the same digits everywhere.
@@ -300,6 +301,8 @@ def _check_count(count: int) -> None:
 def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
     model.check_levels(levels)
     c = model.config
+    if not len(levels):
+        raise ValueError("levels must hold at least one image, got none.")
     if levels.shape[2] != c.height:
         raise ValueError(f"levels must have {c.height} rows, got {levels.shape[2]}.")
     if not 0 <= rows <= c.height:

@@ -10,7 +10,7 @@ from pixelcnn.config import DILATIONS, ModelConfig
 from pixelcnn.model import PixelCNN
 from tests.toys import architectures, channels, likelihoods, random_levels, toy_config, wild_model
 
-SEEDS = 5  # a ReLU may be off for one input and one set of weights, hardly for five of each
+SEEDS = 4  # a ReLU may be off for one input and one set of weights, hardly for four of each
 
 
 def shifted(seen, rows, columns):
@@ -101,18 +101,18 @@ def test_logits_depend_on_exactly_the_visible_pixels(
         likelihood,
         in_channels=in_channels,
         dilations=dilations,
-        height=8,
-        width=11,
+        height=7,
+        width=10,
         inner_dim=6,
     )
     seen = gradients(config, all_pixels(config)) != 0
     if architecture == "gated":
-        visible = visible_to_gated(8, 11, dilations)
+        visible = visible_to_gated(7, 10, dilations)
     else:
-        visible = visible_to_residual(8, 11, len(dilations))
-    assert not (visible & ~earlier(8, 11)).any()
+        visible = visible_to_residual(7, 10, len(dilations))
+    assert not (visible & ~earlier(7, 10)).any()
     for channel in seen.unbind(1):
-        np.testing.assert_array_equal(channel.unflatten(0, (8, 11)).numpy(), visible)
+        np.testing.assert_array_equal(channel.unflatten(0, (7, 10)).numpy(), visible)
 
 
 @pytest.mark.parametrize("dilations", [(1,), (1, 2), (1, 1, 2)])

@@ -66,7 +66,7 @@ def test_split_kernel_adds_up_to_the_masked_convolution(kind):
         rows = torch.cat([taps(padded[i + k], 7, 1, 6) for k in range(r)], -1)
         own = taps(padded[i + r], left.shape[1] // 2, 1, 6)
         y = rows @ above.T + own @ left.T + conv.bias
-        torch.testing.assert_close(y, conv(x)[:, i].transpose(0, 1))
+        torch.testing.assert_close(y.transpose(0, 1), conv(x)[:, i])
 
 
 def test_vertical_crop_is_the_part_of_a_7x7_kernel_above_the_centre():
@@ -145,7 +145,7 @@ def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_ch
     sweep = start_rows(network, x[:, :given], label, 6)
     for i in range(given, 6):
         links, row = sweep.above(), x[:, i].transpose(0, 1)
-        torch.testing.assert_close(sweep.row(row, links), dense[:, i].transpose(0, 1))
+        torch.testing.assert_close(sweep.row(row, links).transpose(0, 1), dense[:, i])
         sweep.push(row, links)
 
 
@@ -157,14 +157,16 @@ def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_cl
     # As the sampler uses it: many guesses on the same links, of those images that still change.
     config = toy_config(architecture, num_classes=num_classes)
     network, label = wild_model(config).network, random_labels(config, 3)
-    x, some = noise(3, 4, 5, 1), torch.tensor([2, 0])
+    x = noise(3, 4, 5, 1)
     sweep = start_rows(network, x[:, :given], label, 4)
     for i in range(given, 4):
         links, row = sweep.above(), x[:, i].transpose(0, 1)
-        part = tuple(link.index_select(-2, some) for link in links)
-        for guess in (torch.zeros_like(row), row.flip(0)):
-            changed = x.clone()
-            changed[:, i] = guess.transpose(0, 1)
-            dense = network(changed, label)[:, i].transpose(0, 1)
-            torch.testing.assert_close(sweep.row(guess[:, some], part), dense[:, some])
+        for images in torch.tensor([0, 1, 2]), torch.tensor([2, 0]), torch.tensor([1]):
+            part = tuple(link.index_select(-2, images) for link in links)
+            for guess in (torch.zeros_like(row), row.flip(0)):
+                changed = x.clone()
+                changed[:, i] = guess.transpose(0, 1)
+                dense = network(changed, label)[images, i]
+                logits = sweep.row(guess[:, images], part)
+                torch.testing.assert_close(logits.transpose(0, 1), dense)
         sweep.push(row, links)
