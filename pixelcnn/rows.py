@@ -58,6 +58,25 @@ def start_rows(
     return ResidualRows(network, x, label)
 
 
+def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Find the pairs of given rows and class that differ: completions of one image have few.
+
+    Args:
+        x: (B, rows, W, C), with at least one row.
+        label: (B,) or None.
+
+    Returns:
+        x (G, rows, W, C) and label (G,) of the G pairs, and which of them each image has (B,).
+    """
+    both = x.flatten(1)
+    if label is not None:
+        both = torch.cat([both, label[:, None].to(x.dtype)], 1)
+    _, pair = torch.unique(both, dim=0, return_inverse=True)
+    some = torch.arange(len(x), device=x.device)
+    first = some.new_empty(int(pair.max()) + 1).scatter_(0, pair, some)
+    return x[first], None if label is None else label[first], pair
+
+
 class _Ring:
     """The last d rows of what a vertical convolution reads, and the current one, padded by d columns."""
 
@@ -131,13 +150,14 @@ class GatedRows:
     def _fill_rings(self, x: Tensor, label: Tensor | None) -> None:
         """Run the vertical stack over the given rows, densely."""
         network = self.network
+        x, label, pair = distinct(x, label)
         v = (
             network.first_vertical(x)
             + network.place(network.coordinates)[: self.index, :, : self.dim]
         )
         for block, ring in zip(network.blocks, self.rings, strict=True):
             for i in range(max(0, self.index - block.dilation), self.index):
-                ring.inner[i % ring.size].copy_(v[:, i].transpose(0, 1))
+                ring.inner[i % ring.size].copy_(v[pair, i].transpose(0, 1))
             e_v, _ = block.embed(label, x.dtype)
             _, v = block.finish_vertical(v, block.vertical(v) + e_v)
 
@@ -205,9 +225,10 @@ class ResidualRows:
         dim = network.blocks[0].conv.in_channels
         self.cache = [x.new_zeros(self.width, len(x), dim) for _ in network.blocks]
         if x.shape[1] > self.reach:
-            a = network.first(x[:, self.reach :])
+            x, label, pair = distinct(x[:, self.reach :], label)
+            a = network.first(x)
             for k, block in enumerate(network.blocks):
-                self.cache[k] = block.narrow(a)[:, -1].transpose(0, 1)
+                self.cache[k] = block.narrow(a)[pair, -1].transpose(0, 1)
                 a = block(a, label)
 
     def above(self) -> Links:
