@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pixelcnn
 from pixelcnn.ui.executor import ModelExecutor
-from pixelcnn.ui.page import build_page
+from pixelcnn.ui.page import build_page, launch_options
 from pixelcnn.ui.service import Service
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -37,9 +37,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of model folders")
     parser.add_argument("--port", type=int, help="7860, or the next free one, if not given")
     flags = parser.parse_args()
-    page = build_page(Service(load_models(flags.weights), ModelExecutor()))
-    page.queue(default_concurrency_limit=64, max_size=256)
-    page.launch(server_port=flags.port, ssr_mode=False)
+    service = Service(load_models(flags.weights), ModelExecutor())
+    page = build_page(service, flags.weights)
+    page.launch(server_port=flags.port, **launch_options())
 
 
 if __name__ == "__main__":

@@ -1,91 +1,59 @@
-"""The page as Gradio blocks: named endpoints for programs, and a plain form for people."""
+"""The page as Gradio blocks: named endpoints for programs, one component for people."""
 
+import importlib.util
+import os
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-import torch
-from PIL import Image
 
-from pixelcnn.pixels import quantize
-from pixelcnn.render import grid
-from pixelcnn.ui.endpoints import named_endpoint
-from pixelcnn.ui.service import MAX_COUNT, Answer, Service
+from pixelcnn.ui.about import describe
+from pixelcnn.ui.endpoints import named_endpoint, server_function
+from pixelcnn.ui.service import Service
 
-ANY = "any"
+STATIC = Path(__file__).resolve().parent / "static"
+STYLES = ("base", "page", "draw", "watch")
 
 
-def build_page(service: Service) -> gr.Blocks:
-    """Wire the endpoints and the page."""
-    with gr.Blocks(title="PixelCNN draws digits") as page:
-        for method in (service.sample, service.complete, service.trace, service.posterior):
-            gr.api(named_endpoint(method), api_name=method.__name__)
-        gr.Markdown("# PixelCNN draws digits")
-        model = gr.Radio(list(service.models), value=next(iter(service.models)), label="Model")
-        with gr.Tab("Sample"):
-            _sample_form(service, model)
-        with gr.Tab("Complete"):
-            _complete_form(service, model)
-    return page
+def build_page(service: Service, weights: Path) -> gr.Blocks:
+    """Wire the endpoints and the page.
 
-
-def _picture(service: Service, answer: Answer) -> tuple[Image.Image, int]:
-    count = service.models[answer["model"]].config.levels
-    return grid(torch.tensor(answer["levels"])[:, None], count, scale=4), answer["seed"]
-
-
-def _settings() -> list[gr.components.Component]:
-    with gr.Row():
-        label = gr.Dropdown([ANY, *range(10)], value=ANY, label="Digit")
-        temperature = gr.Slider(0, 1.5, 1.0, step=0.05, label="Temperature")
-        seed = gr.Number(None, label="Seed (empty: a fresh one)", precision=0)
-    return [label, temperature, seed]
-
-
-def _sample_form(service: Service, model: gr.Radio) -> None:
-    count = gr.Slider(1, MAX_COUNT, 16, step=1, label="How many")
-    settings = _settings()
-    button = gr.Button("Sample", variant="primary")
-    picture = gr.Image(label="Digits", format="png")
-    used = gr.Number(label="Seed used", interactive=False, precision=0)
-
-    async def sample_picture(
-        name: str, count: int, label: Any, temperature: float, seed: int | None
-    ) -> tuple[Image.Image, int]:
-        digit = None if label == ANY else label
-        return _picture(service, await service.sample(count, digit, temperature, seed, name))
-
-    button.click(named_endpoint(sample_picture), [model, count, *settings], [picture, used])
-
-
-def _complete_form(service: Service, model: gr.Radio) -> None:
-    pad = gr.Sketchpad(
-        label="Draw the top half of a digit",
-        canvas_size=(280, 280),
-        image_mode="RGBA",
-        brush=gr.Brush(default_size=20, colors=["#000"], color_mode="fixed"),
+    Args:
+        service: answers every call.
+        weights: folder of the models' folders.
+    """
+    about = {name: describe(model, weights / name) for name, model in service.models.items()}
+    gr.set_static_paths(
+        [STATIC, *(picture["path"] for a in about.values() for picture in a["pictures"])]
     )
-    settings = _settings()
-    button = gr.Button("Complete", variant="primary")
-    picture = gr.Image(label="Completions, most probable first", format="png")
-    used = gr.Number(label="Seed used", interactive=False, precision=0)
+    public = (service.sample, service.complete, service.trace, service.posterior)
+    with gr.Blocks(title="PixelCNN draws digits", fill_width=True) as page:
+        for method in public:
+            gr.api(named_endpoint(method), api_name=method.__name__)
+        gr.HTML(
+            html_template=(STATIC / "page.html").read_text(encoding="utf-8"),
+            js_on_load=(STATIC / "js" / "mount.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            server_functions=[server_function(method) for method in (*public, *service.page_only)],
+            folder=str(STATIC),
+            models=about,
+            space=os.environ.get("SPACE_ID"),
+        )
+    return page.queue(default_concurrency_limit=64, max_size=256)
 
-    async def complete_picture(
-        name: str, drawing: Any, label: Any, temperature: float, seed: int | None
-    ) -> tuple[Image.Image, int]:
-        digit = None if label == ANY else label
-        c = service.models[name].config
-        levels = _read_pad(drawing, (c.width, c.height), c.levels)
-        answer = await service.complete(levels, c.height // 2, 8, digit, temperature, seed, name)
-        return _picture(service, answer)
 
-    button.click(named_endpoint(complete_picture), [model, pad, *settings], [picture, used])
+def launch_options() -> dict[str, Any]:
+    """What `launch` needs for the page to be as it should: its styles, and tools where they can be.
 
-
-def _read_pad(drawing: Any, size: tuple[int, int], count: int) -> list[list[int]]:
-    """The strokes as levels: ink is where they are opaque."""
-    composite = drawing.get("composite") if isinstance(drawing, dict) else None
-    if composite is None or composite.shape[-1] != 4:
-        raise ValueError("Draw the top half of a digit first.")
-    ink = Image.fromarray(composite[..., 3]).resize(size, Image.Resampling.BOX)
-    return quantize(torch.from_numpy(np.array(ink)), count).tolist()
+    The styles are files of their own, as Gradio rewrites the selectors of what `css=` is given.
+    """
+    links = [
+        f'<link rel="stylesheet" href="gradio_api/file={STATIC}/css/{name}.css">' for name in STYLES
+    ]
+    return {
+        "head": "\n".join(links),
+        "ssr_mode": False,  # has a record of white screens
+        "mcp_server": importlib.util.find_spec("mcp") is not None,
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+    }

@@ -7,19 +7,22 @@ named endpoints; both run here, on one executor.
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
 import pixelcnn
 from pixelcnn.model import PixelCNN
-from pixelcnn.ui import payloads
+from pixelcnn.ui import answers, payloads
+from pixelcnn.ui.animation import gif
+from pixelcnn.ui.answers import Answer
 from pixelcnn.ui.executor import ModelExecutor
+from pixelcnn.ui.field import receptive_field
+from pixelcnn.ui.pictures import read_picture
 
 Grid = list[list[int]]  # H lists of W levels, 0..K-1
-Answer = dict[str, Any]
 
 MAX_COUNT = 64
 MAX_TEMPERATURE = 2.0
+PRESETS = 5
+PRESET_SEED = 1
+PRESET_TEMPERATURE = 0.8  # typical shapes rather than rare ones
 
 
 class Service:
@@ -41,6 +44,8 @@ class Service:
                 raise ValueError(f"The page draws images of one channel, which {name} is not.")
         self.models = dict(models)
         self.executor = executor
+        self._presets: dict[str, Answer] = {}  # the same for everyone
+        self.page_only = (self.presets, self.read_picture, self.field, self.animate)
 
     async def sample(
         self,
@@ -64,7 +69,7 @@ class Service:
         """
         name, chosen = self._model(model)
         return await self.executor.run(
-            _sample,
+            answers.sample,
             name,
             chosen,
             count=payloads.whole("count", count, 1, MAX_COUNT),
@@ -95,12 +100,12 @@ class Service:
             model: its name; None takes the first.
 
         Returns:
-            levels (count x H x W, the most probable first), labels, nats (of the rows drawn), posterior
-            (of the digit, given the rows), rows, seed, model.
+            levels (count x H x W, the most probable first), labels, nats (of the rows drawn, and of the label
+            where it was drawn too), posterior (of the digit, given the rows), rows, seed, model.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
-            _complete,
+            answers.complete,
             name,
             chosen,
             payloads.levels(levels, chosen),
@@ -128,7 +133,7 @@ class Service:
         """
         name, chosen = self._model(model)
         return await self.executor.run(
-            _trace,
+            answers.trace,
             name,
             chosen,
             payloads.levels(levels, chosen),
@@ -151,7 +156,40 @@ class Service:
         given = payloads.levels(levels, chosen)
         rows = payloads.whole("rows", rows, 0, chosen.config.height)
         digits = await self.executor.run(pixelcnn.digit_posterior, chosen, given, rows=rows)
-        return {"posterior": _rounded(digits[0])}
+        return {"posterior": answers.rounded(digits[0])}
+
+    async def presets(self, model: str | None = None) -> Answer:
+        """Digits whose top halves are good to start from: samples of the model itself."""
+        name, chosen = self._model(model)
+        if name not in self._presets:
+            self._presets[name] = await self.executor.run(
+                answers.sample,
+                name,
+                chosen,
+                count=PRESETS,
+                label=None,
+                temperature=PRESET_TEMPERATURE,
+                seed=PRESET_SEED,
+            )
+        return self._presets[name]
+
+    async def field(self, model: str | None = None) -> Answer:
+        """What a pixel can see; see `receptive_field`."""
+        _, chosen = self._model(model)
+        return {"field": await self.executor.run(receptive_field, chosen)}
+
+    async def read_picture(self, data: str, model: str | None = None) -> Answer:
+        """Turn an uploaded picture of a digit, base64, into ink 0 to 255; see `pictures`."""
+        _, chosen = self._model(model)
+        c = chosen.config
+        return {"ink": await self.executor.run(read_picture, data, c.height, c.width)}
+
+    async def animate(self, levels: Grid, rows: int = 0, model: str | None = None) -> Answer:
+        """An image appearing pixel by pixel, as a GIF in base64."""
+        _, chosen = self._model(model)
+        image = payloads.levels(levels, chosen)[0, 0]
+        rows = payloads.whole("rows", rows, 0, chosen.config.height)
+        return {"gif": await self.executor.run(gif, image, chosen.config.levels, rows=rows)}
 
     def _model(self, name: Any) -> tuple[str, PixelCNN]:
         if name is None:
@@ -159,92 +197,3 @@ class Service:
         if type(name) is not str or name not in self.models:
             raise ValueError(f"model must be one of {', '.join(self.models)}, got {name!r:.40}.")
         return name, self.models[name]
-
-
-def _sample(name: str, model: PixelCNN, *, count: int, **settings: Any) -> Answer:
-    samples = pixelcnn.generate(model, count, **settings)
-    return {
-        "levels": samples.levels[:, 0].tolist(),
-        "labels": _labels(samples.label),
-        "nats": _nats(samples.log_prob),
-        "seed": samples.seed,
-        "model": name,
-    }
-
-
-def _complete(
-    name: str,
-    model: PixelCNN,
-    levels: Tensor,
-    *,
-    rows: int,
-    count: int,
-    label: int | None,
-    temperature: float,
-    seed: int,
-) -> Answer:
-    posterior = None
-    labels: Tensor | int | None = label
-    if model.num_classes:
-        posterior = pixelcnn.digit_posterior(model, levels, rows=rows)[0].cpu()
-        if label is None:  # `complete` would compute the same posterior once more
-            generator = torch.Generator().manual_seed(seed)
-            labels = posterior.multinomial(count, replacement=True, generator=generator)
-    samples = pixelcnn.complete(
-        model, levels, rows=rows, count=count, label=labels, temperature=temperature, seed=seed
-    )
-    nats = _nats(samples.log_prob)
-    surprise = [
-        given - (float(posterior[digit].log()) if posterior is not None and label is None else 0)
-        for given, digit in zip(nats, _labels(samples.label) or [0] * count, strict=True)
-    ]
-    order = torch.tensor(surprise).argsort(stable=True)
-    return {
-        "levels": samples.levels[order, 0].tolist(),
-        "labels": None if samples.label is None else samples.label.cpu()[order].tolist(),
-        "nats": [nats[k] for k in order],
-        "posterior": None if posterior is None else _rounded(posterior),
-        "rows": rows,
-        "seed": seed,
-        "model": name,
-    }
-
-
-@torch.inference_mode()
-def _trace(name: str, model: PixelCNN, levels: Tensor, *, rows: int, label: int | None) -> Answer:
-    digits = None
-    if model.num_classes:
-        by_row = model.class_log_prob(levels).sum((2, 4))[0]  # (classes, H)
-        so_far = torch.nn.functional.pad(by_row.cumsum(-1), (1, 0)).T  # (H + 1, classes)
-        digits = so_far.softmax(-1)
-        label = int(digits[-1].argmax()) if label is None else label
-    logits = model(levels, label)
-    shown = {
-        "expected": model.likelihood.mean(logits),
-        "nats": -model.likelihood.log_prob(logits, levels),
-        "entropy": model.likelihood.entropy(logits),
-    }
-    shown["nats"][:, :, :rows] = 0
-    return {
-        "levels": levels[0, 0].tolist(),
-        "label": label,
-        "rows": rows,
-        "digits": None if digits is None else _rounded(digits),
-        "model": name,
-        **{key: _rounded(value[0, 0]) for key, value in shown.items()},
-    }
-
-
-def _labels(label: Tensor | None) -> list[int] | None:
-    return None if label is None else label.tolist()
-
-
-def _nats(log_prob: Tensor) -> list[float]:
-    """Nats of each image. Shape (B, C, H, W) -> B numbers."""
-    return _rounded(-log_prob.sum((1, 2, 3)))
-
-
-def _rounded(values: Tensor) -> Any:
-    """Nested lists with four decimals: what a screen shows, at half the size."""
-    # In float64, as a rounded float32 prints with all its digits.
-    return (values.double() * 1e4).round().div(1e4).tolist()
