@@ -5,6 +5,7 @@ A process of its own: what a server leaves open at its end would warn in ours.
 
 import atexit
 import functools
+import io
 import os
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
+from PIL import Image
 
 import pixelcnn
 from pixelcnn.hub import save
@@ -66,3 +68,12 @@ def _wait_for(url: str, server: subprocess.Popen) -> None:
         else:
             return
     raise RuntimeError(f"app.py did not answer at {url}, exit status {server.poll()}.")
+
+
+def picture_of_a_one(ink="black", paper="white", kind="PNG") -> bytes:
+    """A file that shows an upright bar, off the middle."""
+    picture = Image.new("RGB", (120, 90), paper)
+    picture.paste(ink, (20, 10, 32, 60))
+    file = io.BytesIO()
+    picture.save(file, kind)
+    return file.getvalue()

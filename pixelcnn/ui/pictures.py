@@ -1,13 +1,11 @@
 """Pictures from outside: an uploaded photo of a digit made into ink as MNIST's was."""
 
 import base64
-import binascii
 import io
-import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 MAX_BYTES = 12_000_000
 MAX_PIXELS = 50_000_000
@@ -47,27 +45,28 @@ def _decode(data: object) -> Image.Image:
     """The picture in greys, upright, on white where it is transparent."""
     if type(data) is not str or len(data) > MAX_BYTES * 4 // 3 + 4:
         raise ValueError(f"A picture must be base64 of at most {MAX_BYTES // 10**6} MB.")
+    too_large = f"The picture is too large: at most {MAX_PIXELS // 10**6} million pixels are taken."
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # the check below is stricter
-            picture: Image.Image = Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ValueError(
-                f"The picture has {picture.width} x {picture.height} pixels: at most "
-                f"{MAX_PIXELS // 10**6} million are taken."
-            )
-        picture.draft("L", (WORKING_SIZE, WORKING_SIZE))  # a large JPEG is decoded small
-        picture = ImageOps.exif_transpose(picture)
-        picture.thumbnail((WORKING_SIZE, WORKING_SIZE))
-        picture = picture.convert("RGBA")
-    except (UnidentifiedImageError, binascii.Error, Image.DecompressionBombError) as error:
+        picture = Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
+    except Image.DecompressionBombError as error:
+        raise ValueError(too_large) from error
+    except (ValueError, OSError) as error:
         raise ValueError(
             "This file is not a picture that can be read: try a PNG or JPEG."
         ) from error
-    except (OSError, SyntaxError) as error:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError(too_large)
+    try:
+        return _reduced(picture)
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads to
         raise ValueError("This picture is damaged: try another one.") from error
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    picture.draft("L", (WORKING_SIZE, WORKING_SIZE))  # a large JPEG is decoded small
+    picture = ImageOps.exif_transpose(picture)
+    picture.thumbnail((WORKING_SIZE, WORKING_SIZE))
+    picture = picture.convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(paper, picture).convert("L")
 

@@ -67,7 +67,7 @@ class App {
   watch(request) {
     this.views.watch.loading = true;
     this.open("watch");
-    this.root.querySelector("#tab-watch").focus();
+    this.root.querySelector("[data-player=play]").focus(); // where space plays and pauses
     return this.views.watch.open(request);
   }
 

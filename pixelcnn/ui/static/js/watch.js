@@ -106,7 +106,10 @@ export class WatchView {
       if (this.field.checked) await this.#loadField();
       this.#paint();
     });
-    this.root.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("keydown", (event) => {
+      const inside = this.root.contains(event.target) || event.target === document.body;
+      if (this.app.view === this && inside) this.#key(event);
+    });
   }
 
   #button(name) {
