@@ -86,7 +86,7 @@ async def _client(
     chance = random.Random(index)
     while time.monotonic() < end:
         name, settings = chance.choice(REQUESTS)
-        request = dict(settings)
+        request: dict[str, Any] = dict(settings)
         if "levels" in PARAMETERS[name]:
             request["levels"] = _drawing(chance)
         start = time.monotonic()

@@ -30,5 +30,7 @@ function setBars(bars, digits) {
 }
 
 function pressBar(bars, chosen) {
-  bars.forEach((bar, digit) => bar.setAttribute("aria-pressed", String(digit === chosen)));
+  bars.forEach((bar, digit) => {
+    bar.setAttribute("aria-pressed", String(digit === chosen));
+  });
 }

@@ -19,7 +19,10 @@ export function drawCurve(canvas, sums, index) {
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   const top = Math.max(sums.at(-1), 1);
-  const point = (k) => [(k / (sums.length - 1)) * width, height - 3 - (sums[k] / top) * (height - 8)];
+  const point = (k) => [
+    (k / (sums.length - 1)) * width,
+    height - 3 - (sums[k] / top) * (height - 8),
+  ];
   const { warm, text } = inks();
   const line = (from, to, colour, opacity, thickness) => {
     context.beginPath();

@@ -6,12 +6,12 @@ import { makeDivider } from "./divider.js";
 import { Ink } from "./ink.js";
 import { pack, unpack, wholeNumber } from "./link.js";
 import { Pad } from "./pad.js";
-import { digitButton, grow, inks, paint, paintLevels, show } from "./raster.js";
+import { digitButton, grow, inks, paint, show } from "./raster.js";
+import { inkOf, Starts } from "./starts.js";
 import { freshSeed, natsSentence } from "./words.js";
 
 const COMPLETIONS = 8;
 const MARGIN = 4; // the divider keeps this far from either end
-const UPLOAD_LIMIT = 12e6; // bytes
 
 export class DrawView {
   constructor(app, root) {
@@ -19,8 +19,8 @@ export class DrawView {
     this.root = root;
     this.label = null;
     this.seed = freshSeed();
-    this.presets = [];
     this.answer = null;
+    this.starts = new Starts(app, root.querySelector(".starts"), (ink) => this.#start(ink));
     this.pad = new Pad(root.querySelector(".pad-frame"), () => this.#changed());
     this.pad.onstart = () => this.#started();
     this.refresh = newestOnly((request, stale) => this.#complete(request, stale));
@@ -47,15 +47,12 @@ export class DrawView {
     }
     this.label = null;
     this.answer = null;
-    this.presets = [];
     this.root.querySelector(".posterior").hidden = !classes;
-    this.bars = makeBars(this.root.querySelector(".posterior .bars"), classes, (digit) => this.#choose(digit));
+    this.bars = makeBars(this.root.querySelector(".posterior .bars"), classes, (digit) =>
+      this.#choose(digit),
+    );
     this.#paint();
-    const name = this.app.name;
-    const { levels } = await this.app.ask("presets", { model: name });
-    if (name !== this.app.name) return;
-    this.presets = levels;
-    this.#showPresets();
+    await this.starts.setModel();
     this.#changed();
   }
 
@@ -67,22 +64,25 @@ export class DrawView {
 
   repaint() {
     this.#paint();
-    this.#showPresets();
+    this.starts.repaint();
     this.#showAnswer(false);
   }
 
   state() {
-    const ink = this.ink.empty ? null : pack(this.ink.levels(this.count).slice(0, this.rows), this.count);
+    const ink = this.ink.empty
+      ? null
+      : pack(this.ink.levels(this.count).slice(0, this.rows), this.count);
     return { rows: this.rows, seed: this.seed, label: this.label, ink };
   }
 
   restore(query) {
     const { height, width, classes } = this.app.info;
-    this.#setRows(wholeNumber(query.get("rows"), MARGIN, height - MARGIN) ?? this.rows);
+    const count = this.count;
+    const levels = query.get("ink") && unpack(query.get("ink"), { height, width, count });
+    if (levels) this.#start(inkOf(levels, count));
     this.seed = wholeNumber(query.get("seed"), 0, 2 ** 53 - 1) ?? this.seed;
     this.#setLabel(wholeNumber(query.get("label"), 0, classes - 1));
-    const levels = query.get("ink") && unpack(query.get("ink"), { height, width, count: this.count });
-    if (levels) this.#fill(levels);
+    this.#setRows(wholeNumber(query.get("rows"), MARGIN, height - MARGIN) ?? this.rows);
   }
 
   #range() {
@@ -120,7 +120,6 @@ export class DrawView {
     this.root.querySelector("[name=pen]").addEventListener("input", (event) => {
       this.pad.size = Number(event.target.value);
     });
-    this.root.querySelector("[name=upload]").addEventListener("change", (event) => this.#upload(event.target));
   }
 
   #tool(name) {
@@ -162,50 +161,17 @@ export class DrawView {
     this.#changed();
   }
 
-  /** Take levels over as ink, to be undone like a stroke. */
-  #fill(levels) {
-    const top = levels.map((row) => row.map((level) => Math.round((255 * level) / (this.count - 1))));
-    this.#take(top);
-  }
-
-  #take(inkRows) {
-    this.ink.save();
-    this.ink.fill(inkRows);
-    this.#changed();
-  }
-
-  async #upload(input) {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
-    if (file.size > UPLOAD_LIMIT) {
-      this.app.notify("This file is larger than 12 MB: choose a smaller picture.");
-      return;
-    }
-    const answer = await this.app.ask("read_picture", { data: await base64(file), model: this.app.name });
+  /** Take rows of ink over, to be undone like a stroke. */
+  #start(ink) {
     this.#setLabel(null);
-    this.#take(answer.ink);
-  }
-
-  #showPresets() {
-    const half = Math.floor(this.app.info.height / 2);
-    const buttons = this.presets.map((levels, index) => {
-      const { button, canvas, caption } = digitButton();
-      button.setAttribute("aria-label", `Start from top half ${index + 1}`);
-      caption.remove();
-      paintLevels(canvas, levels.slice(0, half), { given: half, max: this.count - 1 });
-      button.addEventListener("click", () => {
-        this.#setLabel(null);
-        this.#fill(levels.map((row, i) => (i < half ? row : row.map(() => 0))));
-      });
-      return button;
-    });
-    this.root.querySelector(".presets").replaceChildren(...buttons);
+    this.ink.save();
+    this.ink.fill(ink);
+    this.#changed();
   }
 
   /** What is completed: the ink, or as long as there is none, the first preset as an invitation. */
   #levels() {
-    return this.ink.empty ? this.presets[0] : this.ink.levels(this.count);
+    return this.ink.empty ? this.starts.first : this.ink.levels(this.count);
   }
 
   #changed() {
@@ -218,7 +184,10 @@ export class DrawView {
     const levels = this.#levels();
     if (!levels || this.app.view !== this) return;
     const { rows, label, seed, ink } = this;
-    this.refresh({ version: ink.version, ask: { levels, rows, label, seed, count: COMPLETIONS, model: this.app.name } });
+    this.refresh({
+      version: ink.version,
+      ask: { levels, rows, label, seed, count: COMPLETIONS, model: this.app.name },
+    });
   }
 
   async #complete(request, stale) {
@@ -236,20 +205,26 @@ export class DrawView {
     const { levels, labels, nats, posterior, rows } = this.answer;
     this.slots.forEach(({ button, canvas, caption }, k) => {
       (calm ? grow : show)(canvas, levels[k], { given: rows, max: this.count - 1 });
-      caption.textContent = labels ? `${labels[k]} · ${nats[k].toFixed(0)} nats` : `${nats[k].toFixed(0)} nats`;
+      caption.textContent = labels
+        ? `${labels[k]} · ${nats[k].toFixed(0)} nats`
+        : `${nats[k].toFixed(0)} nats`;
       button.disabled = false;
       button.setAttribute("aria-label", `Completion ${k + 1}, ${caption.textContent}: watch it`);
     });
     this.bars.set(posterior);
     const told = this.answer.label;
-    this.root.querySelector(".draw-explained").textContent = natsSentence(nats[0], "its half of the first one", told);
+    this.root.querySelector(".draw-explained").textContent = natsSentence(
+      nats[0],
+      "its half of the first one",
+      told,
+    );
   }
 
   /** The pad: ink above, and below the mean of the completions, faint where they differ. */
   #paint() {
     const invited = this.ink.empty;
     this.pad.frame.classList.toggle("inviting", invited);
-    if (invited && this.presets[0]) this.#paintInvitation();
+    if (invited && this.starts.first) this.#paintInvitation();
     else this.pad.paint(this.ink, this.rows, this.count, this.#mean());
   }
 
@@ -258,7 +233,7 @@ export class DrawView {
     const mean = this.#mean();
     paint(this.pad.canvas, this.ink.height, this.ink.width, (i, j) =>
       i < this.rows
-        ? [cool, (0.4 * this.presets[0][i][j]) / (this.count - 1)]
+        ? [cool, (0.4 * this.starts.first[i][j]) / (this.count - 1)]
         : mean && [warm, 0.4 * mean[i][j]],
     );
   }
@@ -271,14 +246,4 @@ export class DrawView {
       row.map((_, j) => scale * levels.reduce((sum, image) => sum + image[i][j], 0)),
     );
   }
-}
-
-/** A file's bytes as base64. */
-function base64(file) {
-  return new Promise((done, fail) => {
-    const reader = new FileReader();
-    reader.onload = () => done(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => fail(reader.error);
-    reader.readAsDataURL(file);
-  });
 }

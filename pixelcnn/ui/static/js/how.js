@@ -47,7 +47,12 @@ function mask(name, centre) {
     return make("span", { className: kept ? "kept" : "cut", textContent: kept ? "1" : "0" });
   });
   cells[middle].classList.add("centre");
-  return make("figure", {}, make("div", { className: "mask" }, ...cells), make("figcaption", { textContent: `mask ${name}` }));
+  return make(
+    "figure",
+    {},
+    make("div", { className: "mask" }, ...cells),
+    make("figcaption", { textContent: `mask ${name}` }),
+  );
 }
 
 /** The figures of metrics.json, by name. */
@@ -73,8 +78,11 @@ function lossCurves(history) {
   const x = (k) => pad + (k / Math.max(1, history.length - 1)) * (width - 2 * pad);
   const y = (nats) => height - pad - ((nats - low) / (high - low || 1)) * (height - 2 * pad);
   const lines = Object.entries(kinds).map(([kind, colour]) => {
-    const points = history.map((entry, k) => `${x(k)},${y(value(entry, kind))}`).join(" ");
-    return `<polyline class="${colour}" points="${points}" />`;
+    const places = history.map((entry, k) => [x(k), y(value(entry, kind))]);
+    const dots = places.map(
+      ([cx, cy]) => `<circle class="${colour}" cx="${cx}" cy="${cy}" r="3" />`,
+    );
+    return `<polyline class="${colour}" points="${places.join(" ")}" />${dots.join("")}`;
   });
   const figure = make("figure", { className: "losses" });
   figure.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Loss by epoch">
@@ -83,12 +91,21 @@ function lossCurves(history) {
     <text x="${pad}" y="${height - 8}">epoch ${history[0].epoch}</text>
     <text x="${width - pad}" y="${height - 8}" text-anchor="end">${history.at(-1).epoch}</text>
   </svg>`;
-  figure.append(make("figcaption", { textContent: "Loss in nats per image: training (cool), validation (warm)." }));
+  figure.append(
+    make("figcaption", {
+      textContent: "Loss in nats per image: training (cool), validation (warm).",
+    }),
+  );
   return figure;
 }
 
 function samples({ epoch, path }, files) {
   const caption = `Samples after epoch ${epoch}`;
   const picture = make("img", { src: `${files}${path}`, alt: caption, loading: "lazy" });
-  return make("figure", { className: "epoch" }, picture, make("figcaption", { textContent: caption }));
+  return make(
+    "figure",
+    { className: "epoch" },
+    picture,
+    make("figcaption", { textContent: caption }),
+  );
 }

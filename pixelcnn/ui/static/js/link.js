@@ -2,7 +2,9 @@
 
 /** Where the page lives for others: in a Space, people see the Hub's address, not the frame's. */
 export function address(space, parameters) {
-  const base = space ? `https://huggingface.co/spaces/${space}` : location.origin + location.pathname;
+  const base = space
+    ? `https://huggingface.co/spaces/${space}`
+    : location.origin + location.pathname;
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "");
   return `${base}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
 }
@@ -11,7 +13,10 @@ const bitsOf = (count) => Math.ceil(Math.log2(count));
 
 /** Rows of levels 0..count-1 as URL-safe base64. */
 export function pack(rows, count) {
-  const bits = rows.flat().map((level) => level.toString(2).padStart(bitsOf(count), "0")).join("");
+  const bits = rows
+    .flat()
+    .map((level) => level.toString(2).padStart(bitsOf(count), "0"))
+    .join("");
   const bytes = bits.match(/.{1,8}/g) ?? [];
   const text = String.fromCharCode(...bytes.map((byte) => parseInt(byte.padEnd(8, "0"), 2)));
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -27,7 +32,8 @@ export function unpack(text, { height, width, count }) {
   }
   const bits = [...bytes].map((c) => c.charCodeAt(0).toString(2).padStart(8, "0")).join("");
   const size = bitsOf(count);
-  const level = (at) => Math.min(count - 1, parseInt(bits.slice(at * size, (at + 1) * size) || "0", 2));
+  const level = (at) =>
+    Math.min(count - 1, parseInt(bits.slice(at * size, (at + 1) * size) || "0", 2));
   return Array.from({ length: height }, (_, i) =>
     Array.from({ length: width }, (_, j) => level(i * width + j)),
   );

@@ -27,7 +27,7 @@ class App {
     this.#wireTabs();
     this.#makeModelChoice();
     root.querySelector(".share").addEventListener("click", () => this.#share());
-    onThemeChange(() => Object.values(this.views).forEach((view) => view.repaint()));
+    onThemeChange(() => this.#each((view) => void view.repaint()));
     window.addEventListener("unhandledrejection", (event) => {
       if (!(event.reason instanceof Refusal)) return;
       event.preventDefault();
@@ -45,7 +45,7 @@ class App {
   }
 
   start() {
-    Object.values(this.views).forEach((view) => view.setModel());
+    this.#each((view) => void view.setModel());
     const asked = this.query.get("view");
     const name = asked in this.views ? asked : "draw";
     this.views[name].restore(this.query);
@@ -83,6 +83,10 @@ class App {
     this.view.show();
   }
 
+  #each(work) {
+    for (const view of Object.values(this.views)) work(view);
+  }
+
   #wireTabs() {
     const tabs = [...this.root.querySelectorAll("[role=tab]")];
     tabs.forEach((tab, k) => {
@@ -103,11 +107,15 @@ class App {
     field.hidden = names.length < 2;
     for (const name of names) {
       const label = document.createElement("label");
-      const input = Object.assign(document.createElement("input"), { type: "radio", name: "model", value: name });
+      const input = Object.assign(document.createElement("input"), {
+        type: "radio",
+        name: "model",
+        value: name,
+      });
       input.checked = name === this.name;
       input.addEventListener("change", () => {
         this.name = name;
-        Object.values(this.views).forEach((view) => view.setModel());
+        this.#each((view) => void view.setModel());
       });
       label.append(input, TITLES[name] ?? name);
       field.append(label);
@@ -115,7 +123,11 @@ class App {
   }
 
   async #share() {
-    const link = address(this.space, { view: this.root.dataset.view, model: this.name, ...this.view.state() });
+    const link = address(this.space, {
+      view: this.root.dataset.view,
+      model: this.name,
+      ...this.view.state(),
+    });
     try {
       await navigator.clipboard.writeText(link);
       this.notify("The link is in your clipboard: it opens what you see now.");

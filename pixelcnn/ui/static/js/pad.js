@@ -77,7 +77,9 @@ export class Pad {
   }
 
   #key(event) {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
+      event.key
+    ];
     if (!step && event.key !== " ") return;
     event.preventDefault();
     const from = this.pen ?? [this.ink.width / 2 - 0.5, this.rows / 2];

@@ -58,7 +58,8 @@ export function paintLevels(canvas, levels, { given = 0, max = 1, end = Infinity
 export function grow(canvas, levels, { given = 0, max = 1 } = {}) {
   const width = levels[0].length;
   const total = levels.length - given;
-  const run = (canvas.growing = {});
+  const run = {};
+  canvas.growing = run;
   let start = null;
   const frame = (now) => {
     if (canvas.growing !== run) return; // something newer is painted here

@@ -3,8 +3,8 @@
 import { newestOnly } from "./ask.js";
 import { wholeNumber } from "./link.js";
 import { digitButton, grow, paintLevels } from "./raster.js";
-import { natsSentence } from "./words.js";
 import { savePng } from "./save.js";
+import { natsSentence } from "./words.js";
 
 export class SampleView {
   constructor(app, root) {
@@ -27,7 +27,10 @@ export class SampleView {
   }
 
   setModel() {
-    const digits = Array.from({ length: this.app.info.classes }, (_, digit) => new Option(digit, digit));
+    const digits = Array.from(
+      { length: this.app.info.classes },
+      (_, digit) => new Option(digit, digit),
+    );
     this.form.elements.label.replaceChildren(new Option("any", ""), ...digits);
     this.form.elements.label.disabled = !digits.length;
     this.answer = null;
@@ -105,7 +108,10 @@ export class SampleView {
         painter(canvas, image, { max });
         caption.textContent = `${nats[k].toFixed(0)} nats`;
         const name = labels ? `a ${labels[k]}` : "digit";
-        button.setAttribute("aria-label", `Sample ${k + 1}, ${name}, ${caption.textContent}: watch it`);
+        button.setAttribute(
+          "aria-label",
+          `Sample ${k + 1}, ${name}, ${caption.textContent}: watch it`,
+        );
         button.addEventListener("click", () => this.#watch(k));
         return button;
       }),

@@ -24,12 +24,12 @@ export function savePng({ levels, seed, model }, count) {
   levels.forEach((image, k) => {
     const left = GAP + (k % columns) * (width + GAP);
     const top = GAP + Math.floor(k / columns) * (height + GAP);
-    image.forEach((row, i) =>
-      row.forEach((level, j) => {
-        context.fillStyle = `rgb(0 0 0 / ${level / (count - 1)})`;
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) {
+        context.fillStyle = `rgb(0 0 0 / ${image[i][j] / (count - 1)})`;
         context.fillRect(SCALE * (left + j), SCALE * (top + i), SCALE, SCALE);
-      }),
-    );
+      }
+    }
   });
   download(`pixelcnn-${model}-seed-${seed}.png`, sheet.toDataURL("image/png"));
 }

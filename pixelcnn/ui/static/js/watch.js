@@ -57,7 +57,12 @@ export class WatchView {
     const levels = query.get("digit") && unpack(query.get("digit"), { height, width, count });
     if (!levels) return;
     const rows = wholeNumber(query.get("rows"), 0, height) ?? 0;
-    this.open({ levels, rows, label: wholeNumber(query.get("label"), 0, classes - 1), model: this.app.name });
+    this.open({
+      levels,
+      rows,
+      label: wholeNumber(query.get("label"), 0, classes - 1),
+      model: this.app.name,
+    });
   }
 
   /** Fetch the trace of an image and play it from its first drawn row on. */
@@ -81,7 +86,10 @@ export class WatchView {
 
   async #another() {
     this.loading = true;
-    const { levels, labels, model } = await this.app.ask("sample", { count: 1, model: this.app.name });
+    const { levels, labels, model } = await this.app.ask("sample", {
+      count: 1,
+      model: this.app.name,
+    });
     await this.open({ levels: levels[0], label: labels?.[0] ?? null, rows: 0, model });
   }
 
@@ -118,7 +126,11 @@ export class WatchView {
 
   #key(event) {
     const { tagName, type } = event.target;
-    if (tagName === "SELECT" || (event.key === " " && (tagName === "BUTTON" || type === "checkbox"))) return;
+    if (
+      tagName === "SELECT" ||
+      (event.key === " " && (tagName === "BUTTON" || type === "checkbox"))
+    )
+      return;
     const width = this.app.info.width;
     const keys = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width };
     if (event.key === " ") this.player.toggle();
@@ -170,7 +182,10 @@ export class WatchView {
     this.#paintField(shown);
     this.bars.set(trace.digits?.[Math.floor(index / width)]);
     this.scrubber.value = index;
-    this.scrubber.setAttribute("aria-valuetext", `${index} pixels, ${this.sums[index].toFixed(1)} nats`);
+    this.scrubber.setAttribute(
+      "aria-valuetext",
+      `${index} pixels, ${this.sums[index].toFixed(1)} nats`,
+    );
     drawCurve(this.root.querySelector(".nats-curve"), this.sums, index);
     this.#button("play").textContent = player.playing ? "Pause" : "Play";
     this.#say(shown, index);
@@ -179,7 +194,9 @@ export class WatchView {
   #say(shown, index) {
     const readout = this.root.querySelector(".readout");
     readout.setAttribute("aria-live", this.player.playing ? "off" : "polite");
-    readout.textContent = index ? pixelSentence(this.trace, this.app.info.levels, shown) : "nothing drawn yet";
+    readout.textContent = index
+      ? pixelSentence(this.trace, this.app.info.levels, shown)
+      : "nothing drawn yet";
     const nats = this.sums[index];
     this.root.querySelector(".watch-explained").textContent =
       `${nats.toFixed(1)} nats so far, ${this.sums.at(-1).toFixed(1)} in all: the steeper the curve, ` +
@@ -211,4 +228,5 @@ export class WatchView {
   }
 }
 
-const FIELD_WORDS = "Shaded: what the marked pixel can see. Chequered: earlier, but in its blind spot or out of reach.";
+const FIELD_WORDS =
+  "Shaded: what the marked pixel can see. Chequered: earlier, but in its blind spot or out of reach.";
