@@ -28,9 +28,11 @@ WATCHER = """() => {
   const completions = document.querySelector('.completions');
   window.moves = [];
   window.latencies = [];
+  let newest = Number(pad.dataset.version);
   pad.addEventListener('pointermove', (event) => {
     const version = Number(pad.dataset.version);
-    if (version !== (window.moves.at(-1)?.version ?? -1)) window.moves.push({ version, at: event.timeStamp });
+    if (version !== newest) window.moves.push({ version, at: event.timeStamp });
+    newest = version;
   });
   new MutationObserver(() => requestAnimationFrame(() => {
     const now = performance.now();

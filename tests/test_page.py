@@ -178,6 +178,12 @@ def test_sample_by_keyboard_and_download(visit):
     page.keyboard.press("Enter")
     expect(holder).not_to_have_attribute("data-seed", "12")
     expect(seed).to_have_value(holder.get_attribute("data-seed"))
+    kept = seed.input_value()
+    page.get_by_label("keep the seed").check()
+    page.get_by_label("Temperature").fill("0.5")
+    page.get_by_role("button", name="Sample", exact=True).click()
+    expect(page.locator(".sample-explained")).to_contain_text("On average")
+    expect(holder).to_have_attribute("data-seed", kept)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download PNG").click()
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")

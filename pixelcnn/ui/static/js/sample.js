@@ -19,7 +19,7 @@ export class SampleView {
       this.#submit();
     });
     this.form.addEventListener("input", () => this.#showValues());
-    // A shown seed draws the same digits again; to change it is to ask for it, to empty it for a fresh one.
+    // A seed that is shown gives way to a fresh one; a seed that was typed, or kept, is used.
     this.form.elements.seed.addEventListener("input", () => (this.seedShown = false));
     this.png = root.querySelector("[data-tool=png]");
     this.png.addEventListener("click", () => savePng(this.answer, this.app.info.levels));
@@ -72,12 +72,12 @@ export class SampleView {
   }
 
   #settings() {
-    const { count, label, temperature, seed } = this.form.elements;
+    const { count, label, temperature, seed, keep } = this.form.elements;
     return {
       count: Number(count.value),
       label: label.value === "" ? null : Number(label.value),
       temperature: Number(temperature.value),
-      seed: seed.value === "" || this.seedShown ? null : Number(seed.value),
+      seed: seed.value === "" || (this.seedShown && !keep.checked) ? null : Number(seed.value),
     };
   }
 
