@@ -168,7 +168,7 @@ def test_sample_by_keyboard_and_download(visit):
     expect(holder).to_have_attribute("data-seed", "11")
     expect(page.locator(".samples .digit")).to_have_count(5)
     expect(page.locator(".samples .caption").first).to_contain_text("nats")
-    seed = page.get_by_label("Seed")
+    seed = page.get_by_label("Seed", exact=True)
     seed.focus()
     seed.fill("12")
     page.keyboard.press("Enter")
