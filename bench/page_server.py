@@ -1,0 +1,69 @@
+"""Runs `app.py` for a measurement, in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+ROOT = Path(__file__).resolve().parent.parent
+START_LIMIT_S = 120
+
+
+@contextmanager
+def app(weights: Path | None) -> Iterator[str]:
+    """Serve the page on a free port; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "app.py", "--port", str(port)]
+    if weights:
+        command += ["--weights", str(weights.resolve())]
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def resident_mb(url: str) -> float:
+    """Memory of the server at `url` on this machine, in MB."""
+    port = f"--port {url.rsplit(':', 1)[1]}".split()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and port == _words(folder / "cmdline")[2:4]:
+            pages = int((folder / "statm").read_text().split()[1])
+            return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+    raise RuntimeError(f"No server for {url} runs here.")
+
+
+def percentile(ordered: list[float], part: float) -> float:
+    """Nearest rank, of ordered values."""
+    return ordered[min(len(ordered) - 1, round(part * (len(ordered) - 1)))]
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split("\0")
+    except OSError:
+        return []
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except URLError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"app.py did not answer at {url}.")

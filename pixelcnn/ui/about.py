@@ -1,0 +1,49 @@
+"""What the page tells of a model: its shape, its results, and how its training went."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pixelcnn.model import PixelCNN
+
+SAMPLES = re.compile(r"samples-epoch-(\d+)\.png")
+
+
+def describe(model: PixelCNN, folder: Path) -> dict[str, Any]:
+    """Everything the scripts need to know of a model, as JSON.
+
+    Args:
+        model: as loaded.
+        folder: of its weights; `metrics.json`, `log.jsonl` and `samples-epoch-*.png` are shown where it
+            has them.
+    """
+    c = model.config
+    return {
+        "height": c.height,
+        "width": c.width,
+        "levels": c.levels,
+        "classes": c.num_classes,
+        "architecture": c.architecture,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "metrics": _json(folder / "metrics.json"),
+        "history": _history(folder / "log.jsonl"),
+        "pictures": [
+            {"epoch": int(match[1]), "path": str(path.resolve())}
+            for path in sorted(folder.glob("samples-epoch-*.png"))
+            if (match := SAMPLES.fullmatch(path.name))
+        ],
+    }
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    """Epochs with both losses."""
+    if not path.is_file():
+        return []
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    keys = ("epoch", "train_nats_per_image", "validation_nats_per_image")
+    return [{key: entry[key] for key in keys} for entry in entries if all(k in entry for k in keys)]

@@ -1,0 +1,54 @@
+"""The service as named Gradio endpoints for programs, and as server functions for the page.
+
+They differ in how a refusal travels: an endpoint raises `gr.Error`; a server function returns
+`{"error": sentence}`, as Gradio masks what it raises.
+"""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import gradio as gr
+
+from pixelcnn.ui.executor import Busy
+from pixelcnn.ui.service import Answer
+
+Endpoint = Callable[..., Awaitable[Any]]
+
+
+def named_endpoint(method: Endpoint) -> Endpoint:
+    """Wrap a method so that what it refuses reaches the client as a sentence."""
+
+    @functools.wraps(method)
+    async def endpoint(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await method(*args, **kwargs)
+        except (ValueError, Busy) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return endpoint
+
+
+def server_function(method: Endpoint) -> Callable[[Any], Awaitable[Answer]]:
+    """Wrap a method to take one JSON object of its arguments, as `gr.HTML` calls it."""
+    signature = inspect.signature(method)
+
+    async def function(request: Any) -> Answer:
+        try:
+            return await method(**_arguments(signature, request))
+        except (ValueError, Busy) as error:
+            return {"error": str(error), "busy": isinstance(error, Busy)}
+
+    function.__name__ = getattr(method, "__name__", "function")
+    return function
+
+
+def _arguments(signature: inspect.Signature, request: Any) -> dict[str, Any]:
+    if type(request) is not dict:
+        raise ValueError("A request must be a JSON object of named arguments.")
+    try:
+        signature.bind(**request)
+    except TypeError as error:
+        raise ValueError(f"The request does not fit: {error}.") from error
+    return request

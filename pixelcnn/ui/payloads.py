@@ -1,0 +1,70 @@
+"""Checks on what arrives from outside: every payload is suspect, whatever the types say.
+
+Gradio does not enforce the declared types of endpoints, and server functions take any JSON. Each check
+returns the value in the form that the models take, or raises a `ValueError` of one plain sentence.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pixelcnn.model import PixelCNN
+
+SEED_LIMIT = 2**53  # what JSON numbers hold exactly in a browser
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """An integer from `low` to `high`; 7.0 counts, as JSON does not tell it from 7."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(
+            f"{name} must be a whole number from {low} to {high}, got {_short(value)}."
+        )
+    return value
+
+
+def real(name: str, value: Any, low: float, high: float) -> float:
+    """A finite number from `low` to `high`."""
+    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low} to {high}, got {_short(value)}.")
+    return float(value)
+
+
+def seed(value: Any) -> int:
+    """A seed; None draws a fresh one, short enough to be read out."""
+    if value is None:
+        return int(torch.randint(10**6, ()))
+    return whole("seed", value, 0, SEED_LIMIT - 1)
+
+
+def label(value: Any, model: PixelCNN) -> int | None:
+    """A class of the model, or None for any."""
+    if value is None:
+        return None
+    if not model.num_classes:
+        raise ValueError("This model has no classes: label must be None.")
+    return whole("label", value, 0, model.num_classes - 1)
+
+
+def levels(value: Any, model: PixelCNN) -> Tensor:
+    """One image as nested lists, H of W integers. Returns (1, 1, H, W)."""
+    c = model.config
+    rule = f"levels must be {c.height} lists of {c.width} whole numbers from 0 to {c.levels - 1}"
+    if type(value) is not list or len(value) != c.height:
+        raise ValueError(f"{rule}.")
+    for index, row in enumerate(value):
+        if type(row) is not list or len(row) != c.width:
+            raise ValueError(f"{rule}; row {index} is not.")
+        for item in row:
+            if type(item) is not int or not 0 <= item < c.levels:
+                raise ValueError(f"{rule}; row {index} holds {_short(item)}.")
+    return torch.tensor(value)[None, None]
+
+
+def _short(value: Any) -> str:
+    """The value as it may stand in a sentence."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,201 @@
+"""What the page and programs ask of the models: checked values in, plain JSON out.
+
+Each public method of `Service` is one endpoint. The page calls them as server functions, programs as
+named endpoints; both run here, on one executor.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+import pixelcnn
+from pixelcnn.model import PixelCNN
+from pixelcnn.ui import answers, payloads
+from pixelcnn.ui.animation import gif
+from pixelcnn.ui.answers import Answer
+from pixelcnn.ui.executor import ModelExecutor
+from pixelcnn.ui.field import receptive_field
+from pixelcnn.ui.pictures import read_picture
+
+Grid = list[list[int]]  # H lists of W levels, 0..K-1
+
+MAX_COUNT = 64
+MAX_TEMPERATURE = 2.0
+PRESETS = (9, 2, 5, 3, 8)  # their top halves leave open what they are
+PRESET_SEED = 1
+PRESET_TEMPERATURE = 0.8  # typical shapes rather than rare ones
+
+
+class Service:
+    """The models under their names, behind one bounded executor. Holds no state of any user.
+
+    Args:
+        models: at least one, with one channel each; the first is the default.
+        executor: shared by all calls.
+
+    Raises:
+        ValueError: if there is no model, or one has several channels.
+    """
+
+    def __init__(self, models: Mapping[str, PixelCNN], executor: ModelExecutor) -> None:
+        if not models:
+            raise ValueError("The page needs at least one model.")
+        for name, model in models.items():
+            if model.config.in_channels != 1:
+                raise ValueError(f"The page draws images of one channel, which {name} is not.")
+        self.models = dict(models)
+        self.executor = executor
+        self._presets: dict[str, Answer] = {}  # the same for everyone
+        self.page_only = (self.presets, self.read_picture, self.field, self.animate)
+
+    async def sample(
+        self,
+        count: int = 16,
+        label: int | None = None,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        model: str | None = None,
+    ) -> Answer:
+        """Draw digits.
+
+        Args:
+            count: how many, 1 to 64.
+            label: the digit to draw, or None for any.
+            temperature: 0 (the most probable level at every pixel) to 2; 1 is the model itself.
+            seed: draws the same digits again; None takes a fresh one.
+            model: its name; None takes the first.
+
+        Returns:
+            levels (count x H x W), labels, nats (of each digit, given its label), seed, model.
+        """
+        name, chosen = self._model(model)
+        return await self.executor.run(
+            answers.sample,
+            name,
+            chosen,
+            count=payloads.whole("count", count, 1, MAX_COUNT),
+            label=payloads.label(label, chosen),
+            temperature=payloads.real("temperature", temperature, 0, MAX_TEMPERATURE),
+            seed=payloads.seed(seed),
+        )
+
+    async def complete(
+        self,
+        levels: Grid,
+        rows: int = 14,
+        count: int = 8,
+        label: int | None = None,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        model: str | None = None,
+    ) -> Answer:
+        """Keep the first rows of an image and draw the others, several times.
+
+        Args:
+            levels: H lists of W levels, 0 (background) to K-1 (ink); those below the rows are ignored.
+            rows: how many are given, 0 to H.
+            count: how many completions, 1 to 64.
+            label: the digit to complete to, or None to draw it from the posterior.
+            temperature: 0 to 2.
+            seed: draws the same completions again; None takes a fresh one.
+            model: its name; None takes the first.
+
+        Returns:
+            levels (count x H x W, the most probable first), labels, nats (of the rows drawn, and of the label
+            where it was drawn too), posterior (of the digit, given the rows), rows, seed, model.
+        """
+        name, chosen = self._model(model)
+        return await self.executor.run(
+            answers.complete,
+            name,
+            chosen,
+            payloads.levels(levels, chosen),
+            rows=payloads.whole("rows", rows, 0, chosen.config.height),
+            count=payloads.whole("count", count, 1, MAX_COUNT),
+            label=payloads.label(label, chosen),
+            temperature=payloads.real("temperature", temperature, 0, MAX_TEMPERATURE),
+            seed=payloads.seed(seed),
+        )
+
+    async def trace(
+        self, levels: Grid, rows: int = 0, label: int | None = None, model: str | None = None
+    ) -> Answer:
+        """Tell what the model expected at every pixel of an image, given all earlier ones.
+
+        Args:
+            levels: H lists of W levels.
+            rows: how many were given, not drawn: their nats count 0.
+            label: the digit it is; None takes the most probable one.
+            model: its name; None takes the first.
+
+        Returns:
+            levels, label, rows; expected (mean level, 0 to 1), nats and entropy (H x W each); digits
+            (H+1 x classes: how probable each is before the first row and after each).
+        """
+        name, chosen = self._model(model)
+        return await self.executor.run(
+            answers.trace,
+            name,
+            chosen,
+            payloads.levels(levels, chosen),
+            rows=payloads.whole("rows", rows, 0, chosen.config.height),
+            label=payloads.label(label, chosen),
+        )
+
+    async def posterior(self, levels: Grid, rows: int = 14, model: str | None = None) -> Answer:
+        """How probable each digit is, given the first rows of an image.
+
+        Args:
+            levels: H lists of W levels; those below the rows are ignored.
+            rows: how many are given, 0 to H.
+            model: its name; None takes the first.
+
+        Returns:
+            posterior: one probability per digit, adding up to 1.
+        """
+        _, chosen = self._model(model)
+        given = payloads.levels(levels, chosen)
+        rows = payloads.whole("rows", rows, 0, chosen.config.height)
+        digits = await self.executor.run(pixelcnn.digit_posterior, chosen, given, rows=rows)
+        return {"posterior": answers.rounded(digits[0])}
+
+    async def presets(self, model: str | None = None) -> Answer:
+        """Digits whose top halves are good to start from: samples of the model itself."""
+        name, chosen = self._model(model)
+        if name not in self._presets:
+            self._presets[name] = await self.executor.run(
+                answers.sample,
+                name,
+                chosen,
+                count=len(PRESETS),
+                label=torch.tensor(PRESETS) if chosen.num_classes > max(PRESETS) else None,
+                temperature=PRESET_TEMPERATURE,
+                seed=PRESET_SEED,
+            )
+        return self._presets[name]
+
+    async def field(self, model: str | None = None) -> Answer:
+        """What a pixel can see; see `receptive_field`."""
+        _, chosen = self._model(model)
+        return {"field": await self.executor.run(receptive_field, chosen)}
+
+    async def read_picture(self, data: str, model: str | None = None) -> Answer:
+        """Turn an uploaded picture of a digit, base64, into ink 0 to 255; see `pictures`."""
+        _, chosen = self._model(model)
+        c = chosen.config
+        return {"ink": await self.executor.run(read_picture, data, c.height, c.width)}
+
+    async def animate(self, levels: Grid, rows: int = 0, model: str | None = None) -> Answer:
+        """An image appearing pixel by pixel, as a GIF in base64."""
+        _, chosen = self._model(model)
+        image = payloads.levels(levels, chosen)[0, 0]
+        rows = payloads.whole("rows", rows, 0, chosen.config.height)
+        return {"gif": await self.executor.run(gif, image, chosen.config.levels, rows=rows)}
+
+    def _model(self, name: Any) -> tuple[str, PixelCNN]:
+        if name is None:
+            name = next(iter(self.models))
+        if type(name) is not str or name not in self.models:
+            raise ValueError(f"model must be one of {', '.join(self.models)}, got {name!r:.40}.")
+        return name, self.models[name]

@@ -1,0 +1,36 @@
+// Ten bars: how probable each digit is.
+
+/** Fill `holder` with a bar per class; with `choose`, each is a button that toggles. */
+export function makeBars(holder, classes, choose = null) {
+  const bars = Array.from({ length: classes }, (_, digit) => {
+    const bar = document.createElement(choose ? "button" : "div");
+    bar.className = "bar";
+    bar.innerHTML = `<span class="track"><span class="fill"></span></span><span class="name">${digit}</span>`;
+    if (choose) {
+      bar.type = "button";
+      bar.setAttribute("aria-pressed", "false");
+      bar.addEventListener("click", () => choose(digit));
+    } else {
+      bar.setAttribute("role", "img");
+    }
+    return bar;
+  });
+  holder.replaceChildren(...bars);
+  return { set: (digits) => setBars(bars, digits), press: (digit) => pressBar(bars, digit) };
+}
+
+function setBars(bars, digits) {
+  bars.forEach((bar, digit) => {
+    const part = digits?.[digit] ?? 0;
+    bar.querySelector(".fill").style.transform = `scaleY(${part})`;
+    const verb = bar.type === "button" ? "; complete as it" : "";
+    bar.setAttribute("aria-label", `${digit}: ${Math.round(100 * part)} percent${verb}`);
+    bar.title = `${digit}: ${(100 * part).toFixed(1)} %`;
+  });
+}
+
+function pressBar(bars, chosen) {
+  bars.forEach((bar, digit) => {
+    bar.setAttribute("aria-pressed", String(digit === chosen));
+  });
+}

@@ -1,0 +1,89 @@
+// What is drawn: a grid of ink 0..255 with an anti-aliased pen, an eraser, undo and redo.
+
+const UNDO_LIMIT = 100;
+
+export class Ink {
+  constructor(height, width) {
+    this.height = height;
+    this.width = width;
+    this.values = new Uint8Array(height * width);
+    this.past = [];
+    this.future = [];
+    this.version = 0; // grows with every change
+  }
+
+  /** Remember the present, to come back to by undo. */
+  save() {
+    this.past.push(this.values.slice());
+    if (this.past.length > UNDO_LIMIT) this.past.shift();
+    this.future = [];
+  }
+
+  undo() {
+    this.#step(this.past, this.future);
+  }
+
+  redo() {
+    this.#step(this.future, this.past);
+  }
+
+  #step(from, to) {
+    if (!from.length) return;
+    to.push(this.values);
+    this.values = from.pop();
+    this.version++;
+  }
+
+  clear() {
+    this.values = new Uint8Array(this.values.length);
+    this.version++;
+  }
+
+  /** Take over nested rows of ink 0..255. */
+  fill(rows) {
+    this.values = Uint8Array.from(rows.flat());
+    this.version++;
+  }
+
+  get empty() {
+    return this.values.every((value) => value === 0);
+  }
+
+  /**
+   * Draw a line from a to b, [x, y] in pixels, in the rows above `rows`.
+   * A pixel takes as much ink as the pen covers of it, nearly: the pen's radius less its distance.
+   */
+  line(a, b, size, { rows, erase = false }) {
+    let changed = false;
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < this.width; j++) {
+        const cover = Math.min(1, size / 2 + 0.5 - distance([j + 0.5, i + 0.5], a, b));
+        if (cover <= 0) continue;
+        const at = i * this.width + j;
+        const ink = Math.round(255 * cover);
+        const value = erase ? Math.min(this.values[at], 255 - ink) : Math.max(this.values[at], ink);
+        changed ||= value !== this.values[at];
+        this.values[at] = value;
+      }
+    }
+    if (changed) this.version++;
+  }
+
+  /** As nested rows of levels 0..count-1, by the model's own rule: floor(ink * K / 256). */
+  levels(count) {
+    return Array.from({ length: this.height }, (_, i) =>
+      Array.from(this.values.subarray(i * this.width, (i + 1) * this.width), (ink) =>
+        Math.floor((ink * count) / 256),
+      ),
+    );
+  }
+}
+
+/** Distance of a point from the line between a and b. */
+function distance(point, a, b) {
+  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+  const [px, py] = [point[0] - a[0], point[1] - a[1]];
+  const length = dx * dx + dy * dy;
+  const along = length ? Math.max(0, Math.min(1, (px * dx + py * dy) / length)) : 0;
+  return Math.hypot(px - along * dx, py - along * dy);
+}

@@ -1,0 +1,47 @@
+// A link to what is on the screen: settings as query parameters, images as packed bits.
+
+/** Where the page lives for others: in a Space, people see the Hub's address, not the frame's. */
+export function address(space, parameters) {
+  const base = space
+    ? `https://huggingface.co/spaces/${space}`
+    : location.origin + location.pathname;
+  const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "");
+  return `${base}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+}
+
+const bitsOf = (count) => Math.ceil(Math.log2(count));
+
+/** Rows of levels 0..count-1 as URL-safe base64. */
+export function pack(rows, count) {
+  const bits = rows
+    .flat()
+    .map((level) => level.toString(2).padStart(bitsOf(count), "0"))
+    .join("");
+  const bytes = bits.match(/.{1,8}/g) ?? [];
+  const text = String.fromCharCode(...bytes.map((byte) => parseInt(byte.padEnd(8, "0"), 2)));
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The way back: `height` rows, blank where the text ends; null if it is no such text. */
+export function unpack(text, { height, width, count }) {
+  let bytes;
+  try {
+    bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    return null;
+  }
+  const bits = [...bytes].map((c) => c.charCodeAt(0).toString(2).padStart(8, "0")).join("");
+  const size = bitsOf(count);
+  const level = (at) =>
+    Math.min(count - 1, parseInt(bits.slice(at * size, (at + 1) * size) || "0", 2));
+  return Array.from({ length: height }, (_, i) =>
+    Array.from({ length: width }, (_, j) => level(i * width + j)),
+  );
+}
+
+/** A whole number from a query parameter within limits, else null. */
+export function wholeNumber(text, low, high) {
+  if (text === null || !/^\d+$/.test(text)) return null;
+  const value = Number(text);
+  return value >= low && value <= high ? value : null;
+}

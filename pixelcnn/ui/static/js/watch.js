@@ -1,0 +1,232 @@
+// Watch: a digit appears pixel by pixel, beside what the model expected.
+
+import { makeBars } from "./bars.js";
+import { drawCurve, runningNats } from "./curve.js";
+import { pack, unpack, wholeNumber } from "./link.js";
+import { Player } from "./player.js";
+import { inks, lessMotion, paint, paintLevels } from "./raster.js";
+import { saveGif } from "./save.js";
+import { pixelSentence } from "./words.js";
+
+export class WatchView {
+  constructor(app, root) {
+    this.app = app;
+    this.root = root;
+    this.trace = null;
+    this.hovered = null; // index of the pixel under the pointer
+    this.fields = {}; // by model, what a pixel can see
+    this.player = new Player(() => this.#paint());
+    this.soFar = root.querySelector(".so-far");
+    this.expected = root.querySelector(".expected");
+    this.scrubber = root.querySelector(".scrubber");
+    this.field = root.querySelector("[name=field]");
+    this.#wireControls();
+    for (const canvas of [this.soFar, this.expected]) this.#wireHover(canvas);
+    new ResizeObserver(() => this.#paint()).observe(root.querySelector(".curve"));
+  }
+
+  setModel() {
+    const { classes } = this.app.info;
+    this.root.querySelector(".watch-posterior").hidden = !classes;
+    this.bars = makeBars(this.root.querySelector(".watch-posterior .bars"), classes);
+    this.trace = null;
+    if (this.app.view === this) this.#another();
+  }
+
+  show() {
+    if (!this.trace && !this.loading) this.#another();
+    else this.#paint();
+  }
+
+  hide() {
+    this.player.pause();
+  }
+
+  repaint() {
+    this.#paint();
+  }
+
+  state() {
+    if (!this.trace) return {};
+    const { levels, rows, label } = this.trace;
+    return { digit: pack(levels, this.app.info.levels), rows, label };
+  }
+
+  restore(query) {
+    const { height, width, classes, levels: count } = this.app.info;
+    const levels = query.get("digit") && unpack(query.get("digit"), { height, width, count });
+    if (!levels) return;
+    const rows = wholeNumber(query.get("rows"), 0, height) ?? 0;
+    this.open({
+      levels,
+      rows,
+      label: wholeNumber(query.get("label"), 0, classes - 1),
+      model: this.app.name,
+    });
+  }
+
+  /** Fetch the trace of an image and play it from its first drawn row on. */
+  async open(request) {
+    this.loading = true;
+    this.player.pause();
+    try {
+      this.trace = await this.app.ask("trace", request);
+    } finally {
+      this.loading = false;
+    }
+    this.sums = runningNats(this.trace);
+    const { levels, rows } = this.trace;
+    const total = levels.length * levels[0].length;
+    this.scrubber.max = total;
+    this.player.load(total, rows * levels[0].length);
+    if (this.field.checked) await this.#loadField();
+    if (lessMotion()) this.player.seek(total);
+    else this.player.play();
+  }
+
+  async #another() {
+    this.loading = true;
+    const { levels, labels, model } = await this.app.ask("sample", {
+      count: 1,
+      model: this.app.name,
+    });
+    await this.open({ levels: levels[0], label: labels?.[0] ?? null, rows: 0, model });
+  }
+
+  #wireControls() {
+    const { player } = this;
+    const actions = {
+      restart: () => player.seek(player.start),
+      back: () => player.step(-1),
+      play: () => player.toggle(),
+      forward: () => player.step(1),
+      new: () => this.#another(),
+      gif: () => this.#saveGif(),
+    };
+    for (const [name, action] of Object.entries(actions)) {
+      this.#button(name).addEventListener("click", action);
+    }
+    this.root.querySelector("[name=speed]").addEventListener("change", (event) => {
+      player.speed = Number(event.target.value);
+    });
+    this.scrubber.addEventListener("input", () => player.seek(Number(this.scrubber.value)));
+    this.field.addEventListener("change", async () => {
+      if (this.field.checked) await this.#loadField();
+      this.#paint();
+    });
+    document.addEventListener("keydown", (event) => {
+      const inside = this.root.contains(event.target) || event.target === document.body;
+      if (this.app.view === this && inside) this.#key(event);
+    });
+  }
+
+  #button(name) {
+    return this.root.querySelector(`[data-player=${name}]`);
+  }
+
+  #key(event) {
+    const { tagName, type } = event.target;
+    if (
+      tagName === "SELECT" ||
+      (event.key === " " && (tagName === "BUTTON" || type === "checkbox"))
+    )
+      return;
+    const width = this.app.info.width;
+    const keys = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width };
+    if (event.key === " ") this.player.toggle();
+    else if (event.key in keys) this.player.step(keys[event.key]);
+    else return;
+    event.preventDefault();
+  }
+
+  #wireHover(canvas) {
+    canvas.addEventListener("pointermove", (event) => {
+      if (!this.trace) return;
+      const box = canvas.getBoundingClientRect();
+      const { height, width } = this.app.info;
+      const row = Math.floor(((event.clientY - box.top) / box.height) * height);
+      const column = Math.floor(((event.clientX - box.left) / box.width) * width);
+      const index = row * width + column;
+      this.hovered = index >= 0 && index < this.player.index ? index : null;
+      this.#paint();
+    });
+    canvas.addEventListener("pointerleave", () => {
+      this.hovered = null;
+      this.#paint();
+    });
+  }
+
+  async #loadField() {
+    const { name } = this.app;
+    this.fields[name] ??= (await this.app.ask("field", { model: name })).field;
+  }
+
+  async #saveGif() {
+    if (!this.trace) return;
+    const { levels, rows, model } = this.trace;
+    saveGif((await this.app.ask("animate", { levels, rows, model })).gif);
+  }
+
+  #paint() {
+    if (!this.trace) return;
+    const { trace, player } = this;
+    const { height, width, levels: count } = this.app.info;
+    const index = player.index;
+    const { warm } = inks();
+    paintLevels(this.soFar, trace.levels, { given: trace.rows, max: count - 1, end: index });
+    paint(this.expected, height, width, (i, j) =>
+      i >= trace.rows && i * width + j < index ? [warm, trace.expected[i][j]] : null,
+    );
+    const shown = this.hovered ?? Math.max(0, index - 1);
+    this.#mark(shown);
+    this.#paintField(shown);
+    this.bars.set(trace.digits?.[Math.floor(index / width)]);
+    this.scrubber.value = index;
+    this.scrubber.setAttribute(
+      "aria-valuetext",
+      `${index} pixels, ${this.sums[index].toFixed(1)} nats`,
+    );
+    drawCurve(this.root.querySelector(".nats-curve"), this.sums, index);
+    this.#button("play").textContent = player.playing ? "Pause" : "Play";
+    this.#say(shown, index);
+  }
+
+  #say(shown, index) {
+    const readout = this.root.querySelector(".readout");
+    readout.setAttribute("aria-live", this.player.playing ? "off" : "polite");
+    readout.textContent = index
+      ? pixelSentence(this.trace, this.app.info.levels, shown)
+      : "nothing drawn yet";
+    const nats = this.sums[index];
+    this.root.querySelector(".watch-explained").textContent =
+      `${nats.toFixed(1)} nats so far, ${this.sums.at(-1).toFixed(1)} in all: the steeper the curve, ` +
+      `the more surprising the pixel. ${this.field.checked ? FIELD_WORDS : ""}`;
+  }
+
+  #mark(index) {
+    const { height, width } = this.app.info;
+    for (const mark of this.root.querySelectorAll(".pixel-mark")) {
+      mark.hidden = false;
+      mark.style.left = `${(100 * (index % width)) / width}%`;
+      mark.style.top = `${(100 * Math.floor(index / width)) / height}%`;
+      mark.style.width = `${100 / width}%`;
+      mark.style.height = `${100 / height}%`;
+    }
+  }
+
+  /** Shade the earlier pixels that this one sees, chequer those that it does not. */
+  #paintField(index) {
+    const field = this.field.checked ? this.fields[this.app.name] : null;
+    const { height, width } = this.app.info;
+    const { text } = inks();
+    const [row, column] = [Math.floor(index / width), index % width];
+    paint(this.root.querySelector(".overlay"), height, width, (i, j) => {
+      if (!field || i * width + j >= index) return null;
+      if (field[row - i][j - column + width - 1]) return [text, 0.16];
+      return (i + j) % 2 ? [text, 0.5] : null;
+    });
+  }
+}
+
+const FIELD_WORDS =
+  "Shaded: what the marked pixel can see. Chequered: earlier, but in its blind spot or out of reach.";

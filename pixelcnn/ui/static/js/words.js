@@ -1,0 +1,26 @@
+// Numbers explained where they stand, in a plain sentence.
+
+const bits = (nats) => Math.round(nats / Math.LN2);
+
+export const freshSeed = () => Math.floor(Math.random() * 1e6);
+
+/** `label` is the digit that the model was told to draw, if any. */
+export function natsSentence(nats, what, label = null) {
+  const told = label === null ? "" : `, told that it is a ${label},`;
+  return `${nats.toFixed(0)} nats: the model${told} would need ${bits(nats)} bits to write down ${what}.`;
+}
+
+/** What the model thought of one pixel of a trace. */
+export function pixelSentence(trace, count, index) {
+  const width = trace.levels[0].length;
+  const [i, j] = [Math.floor(index / width), index % width];
+  const place = `row ${i}, column ${j}`;
+  if (i < trace.rows) return `${place}: given`;
+  const [level, expected, nats] = [trace.levels[i][j], trace.expected[i][j], trace.nats[i][j]];
+  const cost = `${nats.toFixed(2)} nats`;
+  if (count === 2) {
+    return `${place}: p(ink) ${expected.toFixed(2)}, drew ${level ? "ink" : "no ink"}, ${cost}`;
+  }
+  const drew = `drew ${level} of ${count - 1}, p ${Math.exp(-nats).toFixed(2)}`;
+  return `${place}: expected ${(expected * (count - 1)).toFixed(1)}, ${drew}, ${cost}`;
+}
