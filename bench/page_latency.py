@@ -1,6 +1,6 @@
 """How long the page takes to answer a pen and a click, measured in a real browser.
 
-    python bench/page_latency.py [--weights DIR] [--seconds 10]
+    python -m bench.page_latency [--weights DIR] [--seconds 10]
 
 Two figures, in milliseconds: from a pointer move on the pad that changed the ink to eight completions of
 that ink (or of newer) painted, while drawing without a pause; and from a click on Sample to 16 digits
@@ -15,8 +15,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from page_server import app, percentile
 from playwright.sync_api import Page, sync_playwright
+
+from bench.page_server import app, percentile
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MOVE_MS = 16  # a screen's rate

@@ -1,6 +1,6 @@
 """What many visitors at once meet: 32 clients that ask without a pause, for a minute.
 
-    python bench/page_load.py [--weights DIR] [--clients 32] [--seconds 60]
+    python -m bench.page_load [--weights DIR] [--clients 32] [--seconds 60]
 
 Half of them draw (server functions, as the page does), half are programs (queued endpoints). A refusal
 that says "busy" is counted apart; anything else but an answer is a failure. Prints a table, and one
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from page_server import app, percentile, resident_mb
+
+from bench.page_server import app, percentile, resident_mb
 
 SIZE = 28
 REQUESTS: tuple[tuple[str, dict[str, int]], ...] = (

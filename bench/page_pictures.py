@@ -1,6 +1,6 @@
 """Take the README's pictures of the page: three views, and a drawing being completed.
 
-    python bench/page_pictures.py [--weights DIR] [--out docs]
+    python -m bench.page_pictures [--weights DIR] [--out docs]
 
 To be run again whenever the page or the weights change. Needs Chromium.
 """
@@ -11,9 +11,10 @@ import itertools
 import shutil
 from pathlib import Path
 
-from page_server import app
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench.page_server import app
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 TWO = ((8, 8), (10, 5), (14, 3.5), (17.5, 5), (18.5, 8), (17, 11), (14, 13.5))  # its upper half

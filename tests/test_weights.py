@@ -1,0 +1,56 @@
+"""The weights in the repository: they load, and their metrics are theirs."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import pixelcnn
+from pixelcnn.data import evaluation_levels, load_images
+from pixelcnn.metrics import evaluate
+
+FOLDERS = sorted(path.parent for path in Path("weights").glob("*/config.json"))
+MNIST_DIR = os.environ.get("MNIST_DIR")
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_there_are_weights():
+    assert Path("weights/binary") in FOLDERS
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_each_folder_is_whole(folder):
+    figures = metrics(folder)
+    assert figures["ensemble"] is False
+    assert figures["split"] == "test"
+    assert (folder / "README.md").is_file()
+    assert figures["levels"] == pixelcnn.load(folder).config.levels
+
+
+@pytest.mark.skipif(MNIST_DIR is None, reason="MNIST_DIR does not name a folder that holds MNIST")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_metrics_are_those_of_the_weights(folder):
+    """On a fixed small part of the test images; the whole takes minutes."""
+    figures = metrics(folder)
+    model = pixelcnn.load(folder)
+    images = load_images("MNIST", Path(MNIST_DIR), "test").every(100)
+    levels = evaluation_levels(images, figures["levels"], figures["binarization"], "test")
+    result = evaluate(model, levels, images.labels, torch.arange(100).split(20))
+    each = "nats_per_image_given_class" if model.num_classes else "nats_per_image"
+    # The part may differ from the whole by chance: an image's nats scatter by some 20.
+    assert getattr(result, each) == pytest.approx(figures[each], abs=3 * 20 / 100**0.5)
+
+
+def test_the_binary_digits_look_like_digits():
+    """Each of the ten, drawn at random, is told apart by the model itself from the other nine."""
+    model = pixelcnn.load("weights/binary")
+    samples = pixelcnn.generate(model, 10, label=torch.arange(10), temperature=0.7, seed=0)
+    ink = samples.levels.float().mean((1, 2, 3))
+    assert ((ink > 0.02) & (ink < 0.4)).all()
+    posterior = pixelcnn.digit_posterior(model, samples.levels, rows=28)
+    assert posterior.argmax(1).eq(torch.arange(10)).float().mean() >= 0.9
