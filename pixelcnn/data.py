@@ -89,12 +89,9 @@ def _read(dataset: Dataset, data_dir: Path, *, train: bool) -> tuple[Tensor, Ten
 
 
 def _where_to_put(dataset: Dataset, data_dir: Path, error: Exception) -> str:
-    if dataset == "EMNIST":
-        kinds = ("images-idx3", "labels-idx1")
-        names = [f"emnist-digits-{part}-{k}-ubyte" for part in ("train", "test") for k in kinds]
-    else:
-        kinds = ("images-idx3", "labels-idx1")
-        names = [f"{part}-{k}-ubyte" for part in ("train", "t10k") for k in kinds]
+    prefix, test = ("emnist-digits-", "test") if dataset == "EMNIST" else ("", "t10k")
+    kinds = ("images-idx3", "labels-idx1")
+    names = [f"{prefix}{part}-{kind}-ubyte" for part in ("train", test) for kind in kinds]
     reason = str(error).splitlines()[0].rstrip(".")
     return (
         f"{dataset} could not be downloaded ({reason}): put {', '.join(names)}"

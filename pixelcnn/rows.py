@@ -132,7 +132,8 @@ class GatedRows:
             (block.horizontal.matrix().t(), block.horizontal_out.weight.t())
             for block in network.blocks
         ]
-        place_v, place_h = network.place(network.coordinates).unsqueeze(2).chunk(2, -1)
+        self.place = network.place(network.coordinates)  # (H, W, 2D)
+        place_v, place_h = self.place.unsqueeze(2).chunk(2, -1)
         self.place_v = place_v + network.first_vertical.bias  # (H, W, 1, D)
         self.place_h = place_h + network.first_horizontal.bias + network.first_link.bias
         reach = self.reach
@@ -151,10 +152,7 @@ class GatedRows:
         """Run the vertical stack over the given rows, densely."""
         network = self.network
         x, label, pair = distinct(x, label)
-        v = (
-            network.first_vertical(x)
-            + network.place(network.coordinates)[: self.index, :, : self.dim]
-        )
+        v = network.first_vertical(x) + self.place[: self.index, :, : self.dim]
         for block, ring in zip(network.blocks, self.rings, strict=True):
             for i in range(max(0, self.index - block.dilation), self.index):
                 ring.inner[i % ring.size].copy_(v[pair, i].transpose(0, 1))
