@@ -122,6 +122,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("sample_epochs", (), "epochs to draw samples after, as 20,30; the last always", type=_ints)
     add("device", None, "cpu, cuda, ...; default: a GPU if there is one")
     add("out", Path("runs/latest"), "folder for weights, logs and images")
+    add("init", None, "begin with the weights in this folder instead of random ones", type=Path)
     add("resume", None, "go on with the run in this folder; other flags do not count", type=Path)
     add("show", False, "open the images in a viewer", action="store_true")
     return parser
@@ -185,7 +186,7 @@ def fit(args: argparse.Namespace) -> bool:
         run = resume(args.resume, device)
     else:
         model_config, train_config = configs(args)
-        run = start(model_config, train_config, args.out, device)
+        run = start(model_config, train_config, args.out, device, init=args.init)
     channels = run.model.config.in_channels
     if channels != 1:
         raise ValueError(

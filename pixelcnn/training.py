@@ -9,7 +9,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from pixelcnn.checkpoint import (
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data import Images, evaluation_levels, training_batches
 from pixelcnn.devices import autocast
-from pixelcnn.hub import save
+from pixelcnn.hub import load, save
 from pixelcnn.metrics import bits_per_dim
 from pixelcnn.model import PixelCNN
 from pixelcnn.render import grid, save_loss_curves
@@ -113,11 +113,25 @@ class Run:
 
 
 def start(
-    model_config: ModelConfig, config: TrainConfig, folder: Path, device: torch.device
+    model_config: ModelConfig,
+    config: TrainConfig,
+    folder: Path,
+    device: torch.device,
+    *,
+    init: Path | None = None,
 ) -> Run:
-    """Begin a run in `folder`, with weights that the seed decides."""
+    """Begin a run in `folder`, with weights that the seed decides, or with those in `init`.
+
+    Raises:
+        FileNotFoundError, ValueError: in one sentence, if `init` holds no model, or another one.
+    """
     torch.manual_seed(config.seed)
     model = PixelCNN(model_config).to(device)
+    if init is not None:
+        other = load(init, device)
+        if replace(other.config, dropout=model_config.dropout) != model_config:
+            raise ValueError(f"{init} holds another model, {other.config}: give the same flags.")
+        model.load_state_dict(other.state_dict())
     average = copy.deepcopy(model).eval() if config.ema else None
     folder.mkdir(parents=True, exist_ok=True)
     return Run(model, average, make_optimizer(model, config), config, folder, history=[])

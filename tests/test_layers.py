@@ -6,7 +6,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock, gate, taps
+from pixelcnn.layers import (
+    CausalConv2d,
+    FeatureDropout,
+    GatedBlock,
+    MaskedConv2d,
+    ResidualBlock,
+    gate,
+    taps,
+)
 from pixelcnn.rows import start_rows
 from tests.toys import (
     architectures,
@@ -114,6 +122,16 @@ def test_gate_multiplies_one_half_with_the_sigmoid_of_the_other():
     x = torch.tensor([[3.0, 2.0, 0.0, 1.0]])
     expected = torch.tensor([[3 * 0.5, 2 / (1 + math.exp(-1))]])
     torch.testing.assert_close(gate(x), expected)
+
+
+def test_dropout_takes_whole_features_of_an_image_and_scales_the_others():
+    torch.manual_seed(0)
+    dropout = FeatureDropout(0.25)
+    y = dropout(torch.ones(50, 3, 4, 40))
+    assert torch.equal(y, y[:, :1, :1].expand_as(y))
+    assert y.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (y == 0).float().mean() == pytest.approx(0.25, abs=0.04)
+    assert torch.equal(dropout.eval()(torch.ones(2, 3)), torch.ones(2, 3))
 
 
 def test_taps_gather_what_a_dilated_kernel_reads():

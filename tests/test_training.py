@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -94,6 +95,18 @@ def test_another_seed_gives_other_weights(uninterrupted, tmp_path):
     other = start(MODEL, TrainConfig.from_dict(CONFIG.to_dict() | {"seed": 1}), tmp_path, CPU)
     first = start(MODEL, CONFIG, tmp_path, CPU)
     assert not same(other.model.state_dict(), first.model.state_dict())
+
+
+def test_a_run_can_begin_with_the_weights_of_another(uninterrupted, tmp_path):
+    first = uninterrupted.folder / "best"
+    other = replace(MODEL, dropout=0.5)
+    run = start(other, CONFIG, tmp_path / "next", CPU, init=first)
+    assert run.model.config == other
+    assert same(run.model.state_dict(), hub.load(first).state_dict())
+    assert run.average is not None
+    assert same(run.average.state_dict(), run.model.state_dict())
+    with pytest.raises(ValueError, match=r"another model.*give the same flags"):
+        start(replace(MODEL, inner_dim=7), CONFIG, tmp_path / "other", CPU, init=first)
 
 
 def test_the_log_has_one_line_per_epoch_in_nats_and_bits(uninterrupted):
