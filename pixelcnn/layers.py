@@ -214,6 +214,11 @@ class GatedBlock(nn.Module):
         link, v = self.finish_vertical(v, self.vertical(v) + e_v)
         return v, *self.finish_horizontal(h, self.horizontal(h) + link + e_h)
 
+    def raise_vertical(self, v: Tensor, label: Tensor | None) -> Tensor:
+        """Only v': of given rows, sampling needs nothing else. Shape (B, H, W, D) -> (B, H, W, D)."""
+        e_v, _ = self.embed(label, v.dtype)
+        return self.finish_vertical(v, self.vertical(v) + e_v)[1]
+
     def finish_vertical(self, v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """From what enters the gate, the link (..., 2D) and v' (..., D)."""
         out = self.vertical_out(self.dropout(gate(x)))

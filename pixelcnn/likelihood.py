@@ -58,7 +58,10 @@ class Categorical:
         """
         if temperature == 0:
             return self._mode(logits)
-        return (self.cdf(logits, temperature) <= uniform.unsqueeze(-1)).sum(-1)
+        return self._reached(self.cdf(logits, temperature), uniform)
+
+    def _reached(self, boundaries: Tensor, uniform: Tensor) -> Tensor:
+        return (boundaries <= uniform.unsqueeze(-1)).sum(-1)
 
     def _mode(self, logits: Tensor) -> Tensor:
         return logits.argmax(-1)
@@ -104,6 +107,9 @@ class Bernoulli(Categorical):
 
     def _mode(self, logits: Tensor) -> Tensor:
         return (logits.squeeze(-1) > 0).long()
+
+    def _reached(self, boundaries: Tensor, uniform: Tensor) -> Tensor:
+        return (boundaries.squeeze(-1) <= uniform).long()
 
 
 def make_likelihood(name: str, levels: int) -> Categorical:

@@ -3,7 +3,7 @@
 `rows.py` has the same arithmetic row by row, for sampling.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
@@ -84,6 +84,13 @@ class GatedNetwork(nn.Module):
             skips = skips + skip
         return self.head(skips)
 
+    def cached(self, x: Tensor, label: Tensor | None) -> Iterator[Tensor]:
+        """What each block's vertical convolution reads, (B, H, W, D); arguments as for `forward`."""
+        v = self.first_vertical(x) + self.place(self.coordinates[: x.shape[1]])[..., : self.dim]
+        for block in self.blocks:
+            yield v
+            v = block.raise_vertical(v, label)
+
 
 class ResidualNetwork(nn.Module):
     """The original PixelCNN (arXiv:1601.06759, section 3.4), with its blind spot.
@@ -114,3 +121,10 @@ class ResidualNetwork(nn.Module):
         for block in self.blocks:
             a = block(a, label)
         return self.head(a)
+
+    def cached(self, x: Tensor, label: Tensor | None) -> Iterator[Tensor]:
+        """What each block's masked convolution reads, (B, H, W, D); arguments as for `forward`."""
+        a = self.first(x)
+        for block in self.blocks:
+            yield block.narrow(a)
+            a = block(a, label)

@@ -6,18 +6,17 @@ kernels read, gathered; at small batches the time is that of calling operations,
 into them are made once, and each product adds to what is there.
 """
 
+import weakref
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from pixelcnn.layers import gate, taps
+from pixelcnn.layers import taps
 from pixelcnn.networks import GatedNetwork, ResidualNetwork
-
-# What a row's logits take from the rows above: tensors (..., W, B, features).
-Links = tuple[Tensor, ...]
 
 
 class Rows(Protocol):
@@ -26,24 +25,28 @@ class Rows(Protocol):
     Columns come first, (W, B, features), so that a shifted row, or a part of one, is contiguous.
     """
 
-    def above(self) -> Links:
+    def above(self) -> None:
         """Compute, once, what the next row takes from all rows above it."""
         ...
 
-    def row(self, x: Tensor, links: Links) -> Tensor:
-        """Logits of the next row for a guess of its pixels; `links` may be of part of the batch.
+    def row(self, x: Tensor, part: Tensor | None = None) -> Tensor:
+        """Logits of the next row for a guess of its pixels, in images `part` (n,), or in all.
 
-        Shape (W, B, C) -> (W, B, out): pixel j depends on x left of j, and on rows above.
+        Shape (W, n, C) -> (W, n, out): pixel j depends on x left of j, and on rows above.
         """
         ...
 
-    def push(self, x: Tensor, links: Links) -> None:
-        """Append the row (W, B, C) as it is in the end, with the `links` of the whole batch."""
+    def push(self, x: Tensor) -> None:
+        """Append the row (W, B, C) as it is in the end."""
         ...
 
 
 def start_rows(
-    network: GatedNetwork | ResidualNetwork, x: Tensor, label: Tensor | None, height: int
+    network: GatedNetwork | ResidualNetwork,
+    x: Tensor,
+    label: Tensor | None,
+    height: int,
+    blank: "Blank | None" = None,
 ) -> Rows:
     """Start a sweep below given rows.
 
@@ -52,10 +55,11 @@ def start_rows(
         x: (B, rows, W, C) network input of the given rows, of which there may be none.
         label: (B,) or None.
         height: rows of the whole image.
+        blank: given if all those rows are blank, so that nothing need be computed of them.
     """
     if isinstance(network, GatedNetwork):
-        return GatedRows(network, x, label, height)
-    return ResidualRows(network, x, label)
+        return GatedRows(network, x, label, height, blank)
+    return ResidualRows(network, x, label, blank)
 
 
 def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -75,6 +79,111 @@ def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Te
     some = torch.arange(len(x), device=x.device)
     first = some.new_empty(int(pair.max()) + 1).scatter_(0, pair, some)
     return x[first], None if label is None else label[first], pair
+
+
+T = TypeVar("T")
+# By network: its parameters as they were, each with its version, and what was derived from them.
+_derived: weakref.WeakKeyDictionary[nn.Module, tuple[list[tuple[Tensor, int]], dict[str, Any]]]
+_derived = weakref.WeakKeyDictionary()
+
+
+def _once(network: nn.Module, name: str, derive: Callable[[], T]) -> T:
+    """What `derive` makes of the weights, by name, made anew only when they have changed."""
+    now = [(p.detach(), 0 if p.is_inference() else p._version) for p in network.parameters()]
+    before, results = _derived.get(network, ([], {}))
+    # The aliases in `before` keep the memory of old weights, so that its address is not given to new ones.
+    if [(p.data_ptr(), v) for p, v in before] != [(p.data_ptr(), v) for p, v in now]:
+        results = {}
+        _derived[network] = now, results
+    if name not in results:
+        results[name] = derive()
+    return cast(T, results[name])
+
+
+class Blank(NamedTuple):
+    """A network on blank images, one of each class: what all images share above their first ink."""
+
+    logits: Tensor  # (classes or 1, H, W, out)
+    features: list[
+        Tensor
+    ]  # of each block, what its convolution of earlier rows reads, (.., H, W, D)
+
+
+def blank_rows(network: GatedNetwork | ResidualNetwork, x: Tensor, num_classes: int) -> Blank:
+    """Run the network on a blank image for each class, once for its weights.
+
+    Args:
+        network: whose weights are used.
+        x: (H, W, C) network input of a blank image.
+        num_classes: 0 for none.
+    """
+
+    def derive() -> Blank:
+        label = torch.arange(num_classes, device=x.device) if num_classes else None
+        image = x.expand(max(1, num_classes), *x.shape)
+        return Blank(network(image, label), list(network.cached(image, label)))
+
+    return _once(network, "blank", derive)
+
+
+def _transposed(matrix: Tensor) -> Tensor:
+    """(out, in) as contiguous (in, out): small products are up to 1.6 times as fast with it."""
+    return matrix.t().contiguous()
+
+
+class _BlockWeights(NamedTuple):
+    """The four products of a `GatedBlock`, each (in, out)."""
+
+    vertical: Tensor
+    vertical_out: Tensor
+    horizontal: Tensor
+    horizontal_out: Tensor
+
+
+class _GatedWeights:
+    """The weights of a `GatedNetwork` as its rows use them."""
+
+    def __init__(self, network: GatedNetwork) -> None:
+        self.blocks = [
+            _BlockWeights(
+                _transposed(block.vertical.matrix()),
+                _transposed(block.vertical_out.weight),
+                _transposed(block.horizontal.matrix()),
+                _transposed(block.horizontal_out.weight),
+            )
+            for block in network.blocks
+        ]
+        self.first_vertical = _transposed(network.first_vertical.matrix())
+        self.first_horizontal = _transposed(network.first_horizontal.matrix())
+        self.first_link = _transposed(network.first_link.weight)
+        self.place = network.place(network.coordinates)  # (H, W, 2D)
+        place_v, place_h = self.place.unsqueeze(2).chunk(2, -1)
+        self.place_v = place_v + network.first_vertical.bias  # (H, W, 1, D)
+        self.place_h = place_h + network.first_horizontal.bias + network.first_link.bias
+
+
+class _Gate:
+    """What enters a gate, and what leaves it, in standing buffers of n pixels; see `layers.gate`."""
+
+    def __init__(self, like: Tensor, n: int, dim: int) -> None:
+        self.x = like.new_empty(n, 2 * dim)
+        self.linear, self.logit = self.x.chunk(2, -1)
+        self.sigmoid, self.out = like.new_empty(n, dim), like.new_empty(n, dim)
+
+    def __call__(self) -> Tensor:
+        """Shape (n, 2D), in `x`, -> (n, D)."""
+        torch.sigmoid(self.logit, out=self.sigmoid)
+        return torch.mul(self.linear, self.sigmoid, out=self.out)
+
+
+def _known(
+    network: GatedNetwork | ResidualNetwork, x: Tensor, label: Tensor | None, blank: Blank | None
+) -> tuple[Iterable[Tensor], Tensor]:
+    """The cached features of given rows, (G, rows, W, D) a block, and which of them each image has."""
+    if blank is not None:
+        return blank.features, x.new_zeros(len(x), dtype=torch.long) if label is None else label
+    x, label, pair = distinct(x, label)
+    return network.cached(x, label), pair
 
 
 class _Ring:
@@ -106,7 +215,8 @@ class _Line:
         self.seen = [(h[left - d : left - d + width], h[left:]) for d in rows.dilations]
         self.gathered = like.new_empty(width, n, 2 * dim)
         self.gathered_flat = self.gathered.view(width * n, 2 * dim)
-        self.entering = like.new_empty(width * n, 2 * dim)
+        self.gate = _Gate(like, width * n, dim)
+        self.entering = self.gate.x.view(width, n, 2 * dim)
         padded = like.new_zeros(reach + width, n, channels)
         self.x = padded[reach:]
         # For each pixel the reach pixels left of it: (W, n, C, reach) -> (W, n, reach, C).
@@ -116,26 +226,23 @@ class _Line:
 class GatedRows:
     """`GatedNetwork` by rows: caches the vertical features of the rows that its kernels reach."""
 
-    def __init__(self, network: GatedNetwork, x: Tensor, label: Tensor | None, height: int) -> None:
+    def __init__(
+        self,
+        network: GatedNetwork,
+        x: Tensor,
+        label: Tensor | None,
+        height: int,
+        blank: Blank | None,
+    ) -> None:
         batch, self.index, self.width, channels = x.shape  # index: of the next row
         self.network, self.dim, self.reach = network, network.dim, network.REACH
         self.dilations = [block.dilation for block in network.blocks]
+        self.weights = _once(network, "rows", lambda: _GatedWeights(network))
         size = (self.width * batch, 2 * self.dim)
         self.biases = [
             [bias.expand(self.width, batch, -1).reshape(size) for bias in block.biases(label)]
             for block in network.blocks
         ]
-        self.vertical = [
-            (block.vertical.matrix().t(), block.vertical_out.weight.t()) for block in network.blocks
-        ]
-        self.horizontal = [
-            (block.horizontal.matrix().t(), block.horizontal_out.weight.t())
-            for block in network.blocks
-        ]
-        self.place = network.place(network.coordinates)  # (H, W, 2D)
-        place_v, place_h = self.place.unsqueeze(2).chunk(2, -1)
-        self.place_v = place_v + network.first_vertical.bias  # (H, W, 1, D)
-        self.place_h = place_h + network.first_horizontal.bias + network.first_link.bias
         reach = self.reach
         self.x = x.new_zeros(reach + height, self.width + 2 * reach, batch, channels)
         self.x[reach : reach + self.index, reach:-reach] = x.permute(1, 2, 0, 3)
@@ -143,64 +250,64 @@ class GatedRows:
         self.rings = [_Ring(like, d, self.width) for d in self.dilations]
         self.gathered = x.new_empty(self.width, batch, 6 * self.dim)
         self.gathered_flat = self.gathered.view(-1, 6 * self.dim)
-        self.entering = x.new_empty(size)
+        self.gate = _Gate(x, size[0], self.dim)
+        self.first = x.new_empty(self.width, batch, self.dim)
+        self.links = [x.new_empty(size) for _ in self.rings]
         self.line = _Line(x, self, batch)
         if self.index:
-            self._fill_rings(x, label)
+            self._fill_rings(*_known(network, x, label, blank))
 
-    def _fill_rings(self, x: Tensor, label: Tensor | None) -> None:
-        """Run the vertical stack over the given rows, densely."""
-        network = self.network
-        x, label, pair = distinct(x, label)
-        v = network.first_vertical(x) + self.place[: self.index, :, : self.dim]
-        for block, ring in zip(network.blocks, self.rings, strict=True):
-            for i in range(max(0, self.index - block.dilation), self.index):
+    def _fill_rings(self, features: Iterable[Tensor], pair: Tensor) -> None:
+        """Take what each block's vertical convolution reads of given rows, by image: `pair` (B,)."""
+        for v, ring in zip(features, self.rings, strict=True):
+            for i in range(max(0, self.index - ring.size + 1), self.index):
                 ring.inner[i % ring.size].copy_(v[pair, i].transpose(0, 1))
-            e_v, _ = block.embed(label, x.dtype)
-            _, v = block.finish_vertical(v, block.vertical(v) + e_v)
 
-    def above(self) -> Links:
-        """See `Rows`. Returns (W, B, D) for the first layer, (blocks, W, B, 2D) for the others."""
-        network, width, reach, dim = self.network, self.width, self.reach, self.dim
+    def above(self) -> None:
+        """See `Rows`."""
+        weights, width, reach, dim = self.weights, self.width, self.reach, self.dim
         batch = self.x.shape[2]
         window = self.x[self.index : self.index + reach].unfold(1, 2 * reach + 1, 1)
         seen = window.permute(1, 2, 0, 4, 3).reshape(width * batch, -1)
-        v = seen @ network.first_vertical.matrix().t()  # (W * B, D)
+        v = seen @ weights.first_vertical  # (W * B, D)
         shaped = v.view(width, batch, dim)
-        shaped += self.place_v[self.index]
-        first = (v @ network.first_link.weight.t()).view_as(shaped) + self.place_h[self.index]
-        links = v.new_empty(len(self.rings), width * batch, 2 * dim)
-        for ring, (matrix, out), (bias_v, bias_h), link in zip(
-            self.rings, self.vertical, self.biases, links, strict=True
+        shaped += weights.place_v[self.index]
+        torch.mm(v, weights.first_link, out=self.first.view(-1, dim))
+        self.first += weights.place_h[self.index]
+        for ring, block, (bias_v, bias_h), link in zip(
+            self.rings, weights.blocks, self.biases, self.links, strict=True
         ):
             ring.inner[self.index % ring.size].copy_(shaped)
             torch.cat(ring.seen(self.index), -1, out=self.gathered)
-            g = gate(torch.addmm(bias_v, self.gathered_flat, matrix, out=self.entering))
-            torch.addmm(bias_h, g, out[:, : 2 * dim], out=link)
-            if out.shape[1] > 2 * dim:
-                v.addmm_(g, out[:, 2 * dim :])
-        return first, links.view(len(self.rings), width, batch, 2 * dim)
+            torch.addmm(bias_v, self.gathered_flat, block.vertical, out=self.gate.x)
+            g = self.gate()
+            torch.addmm(bias_h, g, block.vertical_out[:, : 2 * dim], out=link)
+            if block.vertical_out.shape[1] > 2 * dim:
+                v.addmm_(g, block.vertical_out[:, 2 * dim :])
 
-    def row(self, x: Tensor, links: Links) -> Tensor:
+    def row(self, x: Tensor, part: Tensor | None = None) -> Tensor:
         """See `Rows`."""
-        first, others = links
-        n = first.shape[1]
+        width, n, _ = x.shape
         if self.line.n != n:
-            self.line = _Line(first, self, n)
-        line, size = self.line, (self.width * n, -1)
+            self.line = _Line(self.first, self, n)
+        line, blocks = self.line, self.weights.blocks
         line.x.copy_(x)
-        matrix = self.network.first_horizontal.matrix().t()
-        torch.addmm(first.view(size), line.x_seen.reshape(size), matrix, out=line.h)
+        seen = line.x_seen.reshape(width * n, -1)
+        first = self.first if part is None else self.first.index_select(1, part)
+        torch.addmm(first.view(width * n, -1), seen, self.weights.first_horizontal, out=line.h)
         line.skip.zero_()
-        for (matrix, out), link, seen in zip(
-            self.horizontal, others.view(len(others), *size), line.seen, strict=True
-        ):
-            torch.cat(seen, -1, out=line.gathered)
-            torch.addmm(link, line.gathered_flat, matrix, out=line.entering)
-            (line.skip if out.shape[1] == self.dim else line.both).addmm_(gate(line.entering), out)
-        return self.network.head(line.skip).view(self.width, n, -1)
+        for block, link, pair in zip(blocks, self.links, line.seen, strict=True):
+            torch.cat(pair, -1, out=line.gathered)
+            if part is None:
+                torch.addmm(link, line.gathered_flat, block.horizontal, out=line.gate.x)
+            else:
+                torch.index_select(link.view(width, -1, 2 * self.dim), 1, part, out=line.entering)
+                line.gate.x.addmm_(line.gathered_flat, block.horizontal)
+            both = line.both if block.horizontal_out.shape[1] > self.dim else line.skip
+            both.addmm_(line.gate(), block.horizontal_out)
+        return self.network.head(line.skip).view(width, n, -1)
 
-    def push(self, x: Tensor, links: Links) -> None:
+    def push(self, x: Tensor) -> None:
         """See `Rows`."""
         self.x[self.reach + self.index, self.reach : -self.reach] = x
         self.index += 1
@@ -209,56 +316,54 @@ class GatedRows:
 class ResidualRows:
     """`ResidualNetwork` by rows: each masked kernel is split into the part above and that to the left."""
 
-    def __init__(self, network: ResidualNetwork, x: Tensor, label: Tensor | None) -> None:
+    def __init__(
+        self, network: ResidualNetwork, x: Tensor, label: Tensor | None, blank: Blank | None
+    ) -> None:
         self.network = network
         self.width = x.shape[2]
         self.biases = [block.bias(label) for block in network.blocks]
         self.first_above, self.first_left = network.first.matrices()
         self.matrices = [block.conv.matrices() for block in network.blocks]
         self.reach = network.first.kernel_size[0] // 2
-        blank = x.new_zeros(len(x), self.reach, self.width, x.shape[3])
-        x = torch.cat([blank, x], 1)
-        self.x = deque(x.permute(1, 2, 0, 3)[-self.reach :], maxlen=self.reach)
+        padded = F.pad(x, (0, 0, 0, 0, self.reach, 0))
+        self.x = deque(padded.permute(1, 2, 0, 3)[-self.reach :], maxlen=self.reach)
         # Per block, the last row of what its masked convolution reads.
         dim = network.blocks[0].conv.in_channels
         self.cache = [x.new_zeros(self.width, len(x), dim) for _ in network.blocks]
-        if x.shape[1] > self.reach:
-            x, label, pair = distinct(x[:, self.reach :], label)
-            a = network.first(x)
-            for k, block in enumerate(network.blocks):
-                self.cache[k] = block.narrow(a)[pair, -1].transpose(0, 1)
-                a = block(a, label)
+        self.links: list[Tensor] = []  # of the first layer (W, B, 2D), and of each block (W, B, D)
+        if last := x.shape[1]:
+            features, pair = _known(network, x, label, blank)
+            self.cache = [f[pair, last - 1].transpose(0, 1) for f in features]
 
-    def above(self) -> Links:
-        """See `Rows`. Returns (W, B, 2D) for the first layer, (blocks, W, B, D) for the others."""
+    def above(self) -> None:
+        """See `Rows`."""
         r, width = self.reach, self.width
         window = [taps(F.pad(row, (0, 0, 0, 0, r, r)), 2 * r + 1, 1, width) for row in self.x]
         first = F.linear(torch.cat(window, -1), self.first_above, self.network.first.bias)
-        links = []
+        self.links = [first]
         for cache, (matrix, _), bias in zip(self.cache, self.matrices, self.biases, strict=True):
             seen = taps(F.pad(cache, (0, 0, 0, 0, 1, 1)), 3, 1, width)
-            links.append(F.linear(seen, matrix) + bias)
-        return first, torch.stack(links)
+            self.links.append(F.linear(seen, matrix) + bias)
 
-    def row(self, x: Tensor, links: Links) -> Tensor:
+    def row(self, x: Tensor, part: Tensor | None = None) -> Tensor:
         """See `Rows`."""
-        return self.network.head(self._features(x, links)[0])
+        return self.network.head(self._features(x, part)[0])
 
-    def push(self, x: Tensor, links: Links) -> None:
+    def push(self, x: Tensor) -> None:
         """See `Rows`."""
-        _, self.cache = self._features(x, links)
+        _, self.cache = self._features(x, None)
         self.x.append(x)
 
-    def _features(self, x: Tensor, links: Links) -> tuple[Tensor, list[Tensor]]:
-        """What the head reads (W, B, 2D), and per block what its convolution reads (W, B, D)."""
-        first, others = links
+    def _features(self, x: Tensor, part: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """What the head reads (W, n, 2D), and per block what its convolution reads (W, n, D)."""
         r, width = self.reach, self.width
+        first, *links = (
+            self.links if part is None else [k.index_select(1, part) for k in self.links]
+        )
         seen = taps(F.pad(x, (0, 0, 0, 0, r, 0)), r, 1, width)
         a = F.linear(seen, self.first_left) + first
         narrow = []
-        for block, (_, matrix), link in zip(
-            self.network.blocks, self.matrices, others, strict=True
-        ):
+        for block, (_, matrix), link in zip(self.network.blocks, self.matrices, links, strict=True):
             narrow.append(block.narrow(a))
             seen = taps(F.pad(narrow[-1], (0, 0, 0, 0, 1, 0)), 2, 1, width).flatten(0, 1)
             x = torch.addmm(link.flatten(0, 1), seen, matrix.t()).view(link.shape)

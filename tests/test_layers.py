@@ -1,5 +1,6 @@
 """The layers against plain convolutions, and the networks' row forms against their dense ones."""
 
+import copy
 import math
 
 import pytest
@@ -162,9 +163,10 @@ def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_ch
     dense = network(x, label)
     sweep = start_rows(network, x[:, :given], label, 6)
     for i in range(given, 6):
-        links, row = sweep.above(), x[:, i].transpose(0, 1)
-        torch.testing.assert_close(sweep.row(row, links).transpose(0, 1), dense[:, i])
-        sweep.push(row, links)
+        sweep.above()
+        row = x[:, i].transpose(0, 1)
+        torch.testing.assert_close(sweep.row(row).transpose(0, 1), dense[:, i])
+        sweep.push(row)
 
 
 @architectures
@@ -172,19 +174,41 @@ def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_ch
 @pytest.mark.parametrize("given", [0, 2])
 @torch.no_grad()
 def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_classes, given):
-    # As the sampler uses it: many guesses on the same links, of those images that still change.
+    # As the sampler uses it: many guesses of one row, of those images that still change.
     config = toy_config(architecture, num_classes=num_classes)
     network, label = wild_model(config).network, random_labels(config, 3)
     x = noise(3, 4, 5, 1)
     sweep = start_rows(network, x[:, :given], label, 4)
     for i in range(given, 4):
-        links, row = sweep.above(), x[:, i].transpose(0, 1)
+        sweep.above()
+        row = x[:, i].transpose(0, 1)
         for images in torch.tensor([0, 1, 2]), torch.tensor([2, 0]), torch.tensor([1]):
-            part = tuple(link.index_select(-2, images) for link in links)
             for guess in (torch.zeros_like(row), row.flip(0)):
                 changed = x.clone()
                 changed[:, i] = guess.transpose(0, 1)
                 dense = network(changed, label)[images, i]
-                logits = sweep.row(guess[:, images], part)
+                logits = sweep.row(guess[:, images], images)
                 torch.testing.assert_close(logits.transpose(0, 1), dense)
-        sweep.push(row, links)
+        sweep.push(row)
+
+
+@architectures
+@torch.no_grad()
+def test_row_form_follows_weights_that_change(architecture):
+    # What rows derive from the weights is kept: by training, or by other weights, it must become other.
+    network = copy.deepcopy(wild_model(toy_config(architecture))).network
+    x = noise(1, 4, 5, 1)
+
+    def first_row():
+        sweep = start_rows(network, x[:, :0], None, 4)
+        sweep.above()
+        return sweep.row(x[:, 0].transpose(0, 1)).transpose(0, 1)
+
+    for change in (
+        lambda p: None,
+        lambda p: p.mul_(1.5),
+        lambda p: setattr(p, "data", p.data * 0.5),
+    ):
+        for parameter in network.parameters():
+            change(parameter)
+        torch.testing.assert_close(first_row(), network(x, None)[:, 0])

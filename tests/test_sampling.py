@@ -65,6 +65,22 @@ def test_fast_draw_equals_naive_draw(
 
 
 @setups
+@pytest.mark.parametrize(("rows", "until"), [(0, 1), (0, 3), (2, 3), (0, 4), (4, 4)])
+def test_rows_above_the_first_ink_are_drawn_as_naively(
+    architecture, likelihood, num_classes, in_channels, rows, until
+):
+    config = setup_config(architecture, likelihood, num_classes, in_channels)
+    model, label = wild_model(config), random_labels(config, 20)
+    levels, uniforms = torch.zeros_like(random_levels(config, 20)), random_uniforms(config, 20)
+    uniforms[:, :, :until] = 0  # draws level 0 always
+    slow, slow_logits = draw_naive(model, levels, uniforms, label, rows=rows)
+    fast, logits, _ = draw_fast(model, levels, uniforms, label, rows=rows)
+    assert not slow[:, :, :until].any()
+    assert fast.equal(slow)
+    torch.testing.assert_close(logits, slow_logits[:, :, rows:])
+
+
+@setups
 def test_naive_draw_is_the_inverse_cdf_under_its_own_logits(
     architecture, likelihood, num_classes, in_channels
 ):
@@ -119,12 +135,12 @@ class StubRows:
         self.logits = logits
 
     def above(self):
-        return ()
+        pass
 
-    def row(self, x, links):
+    def row(self, x, part=None):
         return self.logits(x)
 
-    def push(self, x, links):
+    def push(self, x):
         pass
 
 
