@@ -119,6 +119,7 @@ def get_judge(folder: Path, train: Images, test: Images, recipe: Recipe) -> tupl
     Raises:
         ValueError: in one sentence, if the judge is not accurate enough, or its cache is damaged.
     """
+    folder.mkdir(parents=True, exist_ok=True)  # before the work: a fault here must not waste it
     path = cache_path(folder, recipe)
     cached = path.exists()
     judge = _load(path, recipe) if cached else _train(train, recipe)
@@ -129,7 +130,6 @@ def get_judge(folder: Path, train: Images, test: Images, recipe: Recipe) -> tupl
             f" {recipe.least_accuracy:.0%} at least to judge."
         )
     if not cached:
-        folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.partial")
         safetensors.torch.save_file(judge.state_dict(), partial)
         partial.replace(path)

@@ -87,13 +87,12 @@ def run(args: argparse.Namespace) -> Figures:
     check_flags(args)
     model = pixelcnn.load(args.weights, device=pick_device(args.device))
     check_model(model)
-    for folder in (args.judge, args.out):  # before the work, not after it
-        folder.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)  # before the work: a fault here must not waste it
     train, test = (load_images("MNIST", args.data_dir, split) for split in ("train", "test"))
     judge, test_accuracy = get_judge(args.judge, train, test, RECIPE)
     reference = make_reference(judge, train)
-    halves = test.every(args.completions)
-    real, picture = measure_real(reference, test.every(min(args.samples, len(test))), halves)
+    digits, halves = test.every(min(args.samples, len(test))), test.every(args.completions)
+    real, picture = measure_real(reference, digits, halves)
     pictures, columns = [("Test digits", picture)], []
     for temperature in temperatures(args):
         draw = Draw(temperature=temperature, seed=args.seed, batch_size=args.batch_size)
@@ -106,6 +105,7 @@ def run(args: argparse.Namespace) -> Figures:
         "levels": model.config.levels,
         "num_classes": model.num_classes,
         "samples": args.samples,
+        "test_digits": len(digits),
         "completions": args.completions,
         "seed": args.seed,
         "batch_size": args.batch_size,
@@ -173,10 +173,8 @@ def print_table(result: Figures) -> None:
         print(
             f"{name.format(**result):42}" + "".join(f"{cell:>12}" for cell in (*cells, asked, aim))
         )
-    accuracy = result["judge"]["test_accuracy"]
-    print(
-        f"{result['samples']:,} samples; the judge is right on {accuracy:.2%} of the test images."
-    )
+    print(f"{result['samples']:,} samples beside {result['test_digits']:,} test digits;", end=" ")
+    print(f"the judge is right on {result['judge']['test_accuracy']:.2%} of all test digits.")
     if not result["num_classes"]:
         print("The model has no classes: rows that need the class of a sample are left out.")
     if result["levels"] > 2:

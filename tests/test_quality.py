@@ -51,9 +51,7 @@ def random_ink(count, seed):
 
 
 def test_frechet_distance_of_equal_sets_is_zero():
-    features = torch.randn(
-        50, 84, dtype=torch.float64
-    )  # fewer than dimensions: a singular covariance
+    features = torch.randn(50, 84, dtype=torch.float64)  # a singular covariance: 50 < 84
     gaussian = fit_gaussian(features)
     assert frechet_distance(gaussian, gaussian) == pytest.approx(0, abs=1e-5)
 
@@ -279,7 +277,8 @@ def command(model, data_dir, tmp_path, monkeypatch, capsys, *flags):
 def test_the_command_measures_two_temperatures(data_dir, tmp_path, monkeypatch, capsys):
     flags = ["--temperature", "0.5", "--seed", "3"]
     lines, result = command(tiny_model(), data_dir, tmp_path, monkeypatch, capsys, *flags)
-    assert (result["samples"], result["completions"], result["seed"]) == (12, 5, 3)
+    assert (result["samples"], result["test_digits"], result["completions"]) == (12, 12, 5)
+    assert result["seed"] == 3
     assert result["weights"] == str(tmp_path / "weights")
     assert result["judge"]["test_accuracy"] >= 0.99
     assert [column["temperature"] for column in result["model"]] == [1.0, 0.5]
