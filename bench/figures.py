@@ -1,0 +1,165 @@
+"""The figures of `bench.quality`: what the judge and the training images say of digits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+import pixelcnn
+from bench.distances import Gaussian, fit_gaussian, frechet_distance, nearest
+from bench.judge import CLASSES, Judge, ink_of
+from pixelcnn.data import Images
+from pixelcnn.model import PixelCNN
+from pixelcnn.pixels import quantize, to_greys
+from pixelcnn.render import grid
+
+SURE = 0.9  # the judge is sure of a digit that it gives more than this
+SHOWN = 20  # images in a row of a picture
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The training split as the judge sees it."""
+
+    judge: Judge
+    ink: Tensor  # (N, 1, 28, 28)
+    gaussian: Gaussian  # of its features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """How digits are drawn."""
+
+    temperature: float
+    seed: int
+    batch_size: int  # other sizes draw other digits
+
+
+def make_reference(judge: Judge, images: Images) -> Reference:
+    """Have the judge read the images that samples are compared with."""
+    ink = ink_of(images)
+    return Reference(judge, ink, fit_gaussian(judge.read(ink).features))
+
+
+def measure_real(
+    reference: Reference, images: Images, halves: Images
+) -> tuple[Figures, Image.Image]:
+    """The figures of real digits; a completion of theirs is the digit itself.
+
+    Args:
+        reference: to compare with.
+        images: what to measure.
+        halves: of which the model is to complete the top halves.
+
+    Returns:
+        the figures, and the picture that `measure_images` makes.
+    """
+    figures, picture = measure_images(reference, ink_of(images), images.labels)
+    figures["completed"] = share(reference.judge.read(ink_of(halves)).digit == halves.labels)
+    return figures, picture
+
+
+def measure_model(
+    reference: Reference, model: PixelCNN, draw: Draw, *, samples: int, halves: Images
+) -> tuple[Figures, Image.Image]:
+    """The figures of a model at one temperature.
+
+    Args:
+        reference: to compare with.
+        model: in eval mode.
+        draw: temperature and seeds.
+        samples: how many, of any digit.
+        halves: images of which the top halves are completed, once each.
+
+    Returns:
+        the figures, and the picture that `measure_images` makes.
+    """
+    ink, label = draw_samples(model, draw, samples)
+    figures, picture = measure_images(reference, ink, label)
+    ink, label = draw_completions(model, draw, halves)
+    figures["completed"] = share(reference.judge.read(ink).digit == halves.labels)
+    figures["class_drawn"] = None if label is None else share(label == halves.labels)
+    return {"temperature": draw.temperature} | figures, picture
+
+
+def measure_images(
+    reference: Reference, ink: Tensor, label: Tensor | None
+) -> tuple[Figures, Image.Image]:
+    """What the judge and the training images say of whole digits.
+
+    Args:
+        reference: to compare with.
+        ink: (N, 1, 28, 28) integers 0 and 1.
+        label: (N,) the class that each is of; None leaves out what needs it.
+
+    Returns:
+        the figures, and a picture of some digits over their nearest training images.
+    """
+    reading = reference.judge.read(ink)
+    shares = reading.digit.bincount(minlength=CLASSES).double() / len(ink)
+    distances, indices = nearest(ink, reference.ink)
+    figures = {
+        "sure": share(reading.confidence > SURE),
+        "frechet": frechet_distance(fit_gaussian(reading.features), reference.gaussian),
+        "own_class": None if label is None else share(reading.digit == label),
+        "shares": {
+            "least": float(shares.min()),
+            "most": float(shares.max()),
+            "each": shares.tolist(),
+        },
+        "nearest": {
+            "copies": share(distances == 0),
+            "least": int(distances.min()),
+            "median": int(distances.median()),
+        },
+    }
+    # From the nearest of all to the farthest, at even steps through their order.
+    shown = distances.argsort(stable=True)[torch.linspace(0, len(ink) - 1, SHOWN).long()]
+    pairs = torch.cat([ink[shown], reference.ink[indices[shown]]])
+    return figures, grid(pairs, 2, columns=SHOWN)
+
+
+def share(which: Tensor) -> float:
+    """Part of the images for which a bool, (N,), holds."""
+    return float(which.double().mean())
+
+
+def draw_samples(model: PixelCNN, draw: Draw, count: int) -> tuple[Tensor, Tensor | None]:
+    """Ink (N, 1, 28, 28) of samples of any digit, and the class of each (N,)."""
+    parts = [
+        pixelcnn.generate(model, len(index), temperature=draw.temperature, seed=seed)
+        for seed, index in _batches(draw, count, "samples")
+    ]
+    return _join(parts, model.config.levels)
+
+
+def draw_completions(model: PixelCNN, draw: Draw, halves: Images) -> tuple[Tensor, Tensor | None]:
+    """Ink (N, 1, 28, 28) of a completion of each top half, and the class that it was drawn of (N,)."""
+    c = model.config
+    levels, half, temperature = quantize(halves.greys, c.levels), c.height // 2, draw.temperature
+    parts = [
+        pixelcnn.complete(model, levels[index], rows=half, temperature=temperature, seed=seed)
+        for seed, index in _batches(draw, len(halves), "completions")
+    ]
+    return _join(parts, c.levels)
+
+
+def _batches(draw: Draw, count: int, what: str) -> Iterator[tuple[int, Tensor]]:
+    """The indices 0..count-1 in parts, each with a seed of its own."""
+    parts = torch.arange(count).split(draw.batch_size)
+    title = f"{what} at temperature {draw.temperature:g}"
+    for k, index in enumerate(tqdm(parts, title, unit="batch", disable=None)):
+        yield draw.seed * 1_000_003 + k, index
+
+
+def _join(parts: list[pixelcnn.Samples], levels: int) -> tuple[Tensor, Tensor | None]:
+    """Ink, where the level is in the upper half, and classes, of all parts on the CPU."""
+    greys = to_greys(torch.cat([part.levels.cpu() for part in parts]), levels)
+    labels = [part.label.cpu() for part in parts if part.label is not None]
+    return quantize(greys, 2).to(torch.uint8), torch.cat(labels) if labels else None

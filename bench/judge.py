@@ -1,0 +1,174 @@
+"""The judge of `bench.quality`: a small CNN that tells which digit a thresholded image shows.
+
+Its layout is LeNet-5's (LeCun et al. 1998, "Gradient-based learning applied to document recognition",
+section II.B): two 5x5 convolutions, each followed by pooling, then 120, 84 and 10 features. It deviates by
+ReLU, max pooling, more channels, dropout and a softmax. The 84 features before the last layer are those
+that the Frechet distance compares.
+
+It is trained once, on the training split alone, and cached under a name that its recipe decides.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pixelcnn.data import Images, training_batches
+from pixelcnn.pixels import quantize, to_input
+
+CLASSES = 10
+KERNEL = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides the judge's weights, on images of 28x28 pixels."""
+
+    channels: tuple[int, int] = (32, 64)  # of the two convolutions
+    hidden: int = 120
+    features: int = 84
+    dropout: float = 0.2  # before the last two layers
+    epochs: int = 8
+    batch_size: int = 64
+    lr: float = 1e-3  # of Adam
+    gamma: float = 0.7  # factor of the learning rate after each epoch
+    seed: int = 0  # of weights, order and dropout
+    least_accuracy: float = 0.99  # on the test images; a worse judge is refused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What the judge says of N images."""
+
+    digit: Tensor  # (N,) int64, the most probable class
+    confidence: Tensor  # (N,) its probability
+    features: Tensor  # (N, F) float64
+
+
+class Judge(nn.Module):
+    """Levels 0 and 1 to logits of the ten digits."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        first, second = recipe.channels
+        side = ((28 - KERNEL + 1) // 2 - KERNEL + 1) // 2
+        self.body = nn.Sequential(
+            nn.Conv2d(1, first, KERNEL),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(first, second, KERNEL),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(second * side * side, recipe.hidden),
+            nn.ReLU(),
+            nn.Dropout(recipe.dropout),
+            nn.Linear(recipe.hidden, recipe.features),
+            nn.ReLU(),
+        )
+        self.head = nn.Sequential(nn.Dropout(recipe.dropout), nn.Linear(recipe.features, CLASSES))
+
+    def forward(self, ink: Tensor) -> tuple[Tensor, Tensor]:
+        """Shape (B, 1, 28, 28) integers 0 and 1 -> logits (B, 10) and features (B, F)."""
+        features = self.body(to_input(ink, 2, torch.float32))
+        return self.head(features), features
+
+    @torch.inference_mode()
+    def read(self, ink: Tensor, batch_size: int = 500) -> Reading:
+        """Judge images.
+
+        Args:
+            ink: (N, 1, 28, 28) integers, 1 is ink.
+            batch_size: images in one pass.
+        """
+        parts = [self(batch) for batch in ink.split(batch_size)]
+        logits, features = (torch.cat(part) for part in zip(*parts, strict=True))
+        confidence, digit = logits.softmax(1).max(1)
+        return Reading(digit=digit, confidence=confidence, features=features.double())
+
+
+def ink_of(images: Images) -> Tensor:
+    """Thresholded images, (N, 1, 28, 28) uint8: grey 128 and up is ink."""
+    return quantize(images.greys, 2).to(torch.uint8)
+
+
+def accuracy(judge: Judge, images: Images) -> float:
+    """Share of images whose most probable digit is the right one."""
+    return float((judge.read(ink_of(images)).digit == images.labels).double().mean())
+
+
+def get_judge(folder: Path, train: Images, test: Images, recipe: Recipe) -> tuple[Judge, float]:
+    """The judge of this recipe: from its cache, or else trained, and then cached.
+
+    Args:
+        folder: of the cache.
+        train, test: MNIST's splits, on the CPU.
+        recipe: what it is built and trained from.
+
+    Returns:
+        the judge, in eval mode, and its accuracy on the test images, 0 to 1.
+
+    Raises:
+        ValueError: in one sentence, if the judge is not accurate enough, or its cache is damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)  # before the work: a fault here must not waste it
+    path = cache_path(folder, recipe)
+    cached = path.exists()
+    judge = _load(path, recipe) if cached else _train(train, recipe)
+    accurate = accuracy(judge, test)
+    if accurate < recipe.least_accuracy:
+        raise ValueError(
+            f"The judge is right on {accurate:.2%} of the test images, and must be on"
+            f" {recipe.least_accuracy:.0%} at least to judge."
+        )
+    if not cached:
+        partial = path.with_name(f"{path.name}.partial")
+        safetensors.torch.save_file(judge.state_dict(), partial)
+        partial.replace(path)
+    return judge, accurate
+
+
+def cache_path(folder: Path, recipe: Recipe) -> Path:
+    """Where the weights of this recipe are: another recipe has another name."""
+    text = json.dumps(dataclasses.asdict(recipe), sort_keys=True)
+    return folder / f"judge-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
+
+
+def _load(path: Path, recipe: Recipe) -> Judge:
+    judge = Judge(recipe)
+    try:
+        judge.load_state_dict(safetensors.torch.load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged: delete it to train the judge anew.") from error
+    return judge.eval()
+
+
+def _train(images: Images, recipe: Recipe) -> Judge:
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(recipe.seed)
+        judge = Judge(recipe)
+        optimizer = torch.optim.Adam(judge.parameters(), lr=recipe.lr)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, recipe.gamma)
+        for epoch in tqdm(range(recipe.epochs), "judge", unit="epoch", disable=None):
+            for ink, labels in training_batches(
+                images,
+                levels=2,
+                binarization="threshold",
+                batch_size=recipe.batch_size,
+                shift=0,
+                seed=recipe.seed,
+                epoch=epoch,
+            ):
+                optimizer.zero_grad()
+                F.cross_entropy(judge(ink)[0], labels).backward()
+                optimizer.step()
+            schedule.step()
+    return judge.eval()
