@@ -1,0 +1,142 @@
+"""`python -m bench.training`: images per second of a training step, against a plain reference.
+
+Both do a whole step (forward, backward, optimizer, averaged weights) on the same batches, interleaved;
+medians are quoted. The reference (`bench/reference.py`) is in fp32, ours in the precision of training.
+With `--other DIR`, a checkout of another version of this project, its step takes its turn too. With
+`--data-dir` the batches are MNIST's, and the losses of all are printed as they fall.
+"""
+
+import argparse
+import importlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from bench.machine import machine
+from bench.reference import PlainRun
+from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn.data import load_images, training_batches
+from pixelcnn.model import PixelCNN
+from pixelcnn.training import start, train_step
+
+Step = Callable[[Tensor, Tensor], Tensor]  # levels (B, 1, H, W) and labels (B,) to nats per image
+
+LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
+MODEL = ModelConfig(num_classes=10)
+
+
+def own_step(precision: str, folder: Path) -> Step:
+    """A step of this version."""
+    values = settings(precision)
+    run = start(MODEL, TrainConfig.from_dict(values), folder, torch.device("cpu"))
+    run.model.train()
+    return lambda levels, labels: train_step(run, levels, labels, LR).detach()
+
+
+def settings(precision: str) -> dict[str, object]:
+    """The run's config as JSON, so that another version can be given the same."""
+    config = TrainConfig(lr=LR, weight_decay=WEIGHT_DECAY, grad_clip=CLIP, ema=DECAY)
+    return config.to_dict() | {"precision": precision}
+
+
+def plain_step() -> Step:
+    """A step of the reference."""
+    torch.manual_seed(0)
+    run = PlainRun(PixelCNN(MODEL), lr=LR, weight_decay=WEIGHT_DECAY, clip=CLIP)
+    return lambda levels, labels: run.step(levels, labels, decay=DECAY)
+
+
+def other_step(checkout: Path, precision: str, folder: Path) -> Step:
+    """A step of the version in another checkout, imported beside this one."""
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
+    sys.path.insert(0, str(checkout))
+    try:
+        config = importlib.import_module("pixelcnn.config")
+        training = importlib.import_module("pixelcnn.training")
+    finally:
+        sys.path.pop(0)
+        for name in [name for name in sys.modules if is_ours(name)]:
+            del sys.modules[name]
+        sys.modules.update(ours)
+    model = config.ModelConfig(num_classes=10)
+    run_config = config.TrainConfig.from_dict(settings(precision))
+    run = training.start(model, run_config, folder, torch.device("cpu"))
+    run.model.train()
+    return lambda levels, labels: training.train_step(run, levels, labels, LR).detach()
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module belongs to the package."""
+    return module.split(".")[0] == "pixelcnn"
+
+
+def batches(data_dir: Path | None, count: int, size: int) -> list[tuple[Tensor, Tensor]]:
+    """`count` batches: of MNIST, or of noise, which takes the same time."""
+    if data_dir is None:
+        generator = torch.Generator().manual_seed(0)
+        shape = (count, size, 1, 28, 28)
+        levels = torch.randint(2, shape, generator=generator)
+        return list(zip(levels, torch.randint(10, (count, size), generator=generator), strict=True))
+    images = load_images("MNIST", data_dir, "train")
+    endless = training_batches(
+        images, levels=2, binarization="threshold", batch_size=size, shift=0, seed=0, epoch=1
+    )
+    return [batch for batch, _ in zip(endless, range(count), strict=False)]
+
+
+def main() -> None:
+    """Measure, print a table, and one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=12, help="of each, the first two to warm up")
+    parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto")
+    parser.add_argument("--other", type=Path, help="checkout of another version")
+    parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
+    args = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        steps = {"reference": plain_step(), "ours": own_step(args.precision, Path(folder))}
+        if args.other:
+            steps["other"] = other_step(args.other, args.precision, Path(folder))
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    losses: dict[str, list[float]] = {name: [] for name in steps}
+    for levels, labels in batches(args.data_dir, args.steps, args.batch_size):
+        for name, step in steps.items():
+            before = time.perf_counter()
+            loss = step(levels, labels)
+            seconds[name].append(time.perf_counter() - before)
+            losses[name].append(float(loss))
+    report(args, seconds, losses)
+
+
+def report(
+    args: argparse.Namespace, seconds: dict[str, list[float]], losses: dict[str, list[float]]
+) -> None:
+    """Print what was measured."""
+    print("              ms/step  images/s  ours is faster by")
+    result: dict[str, object] = {"batch": args.batch_size, "steps": args.steps}
+    for name, times in seconds.items():
+        middle = statistics.median(times[2:])
+        pairs = zip(times[2:], seconds["ours"][2:], strict=True)
+        faster = statistics.median(other / ours for other, ours in pairs)
+        rate = args.batch_size / middle
+        print(f"{name:10} {middle * 1e3:10.0f} {rate:9.1f} {faster:8.2f}x")
+        result[name] = {"ms": middle * 1e3, "images_per_second": rate, "ours_faster_by": faster}
+    if args.data_dir:
+        every = max(1, args.steps // 10)
+        print("nats per image, mean of", every, "steps")
+        for name, values in losses.items():
+            means = [statistics.mean(values[k : k + every]) for k in range(0, len(values), every)]
+            print(f"{name:10}", *(f"{mean:7.2f}" for mean in means))
+            result[f"{name}_nats"] = means
+    print(json.dumps(result | {"precision": args.precision} | machine()))
+
+
+if __name__ == "__main__":
+    main()

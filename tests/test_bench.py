@@ -1,0 +1,56 @@
+"""What the benchmarks compare is comparable."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import training
+from bench.reference import PlainPixelCNN, PlainRun
+from pixelcnn.config import TrainConfig
+from pixelcnn.training import start, train_step
+from tests.toys import random_labels, random_levels, toy_config, wild_model
+
+CONFIG = toy_config(num_classes=10, dilations=(1, 2, 1))
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_reference_is_the_same_function():
+    model = wild_model(CONFIG)
+    levels, label = random_levels(CONFIG, 3), random_labels(CONFIG, 3)
+    plain = PlainPixelCNN(model)
+    torch.testing.assert_close(plain(levels, label).unsqueeze(-1), model(levels, label))
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_reference_takes_the_same_steps(tmp_path):
+    config = TrainConfig(weight_decay=0.01, grad_clip=1.0, ema=0.998, precision="fp32")
+    run = start(CONFIG, config, tmp_path, torch.device("cpu"))
+    plain = PlainRun(run.model, lr=1e-2, weight_decay=0.01, clip=1.0)
+    run.model.train()
+    levels, label = random_levels(CONFIG, 8), random_labels(CONFIG, 8)
+    pairs = [
+        (plain.step(levels, label, decay=0.998), train_step(run, levels, label, 1e-2).detach())
+        for _ in range(5)
+    ]
+    for theirs, ours in pairs:
+        torch.testing.assert_close(theirs, ours)
+    assert pairs[-1][1] < pairs[0][1]
+
+
+def test_training_bench_measures_another_checkout_too(capsys, monkeypatch):
+    flags = ["--steps", "3", "--batch-size", "1", "--other", str(Path(__file__).parents[1])]
+    monkeypatch.setattr("sys.argv", ["bench.training", *flags])
+    training.main()
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["ours"]["ours_faster_by"] == 1
+    for name in ("reference", "ours", "other"):
+        assert result[name]["images_per_second"] == pytest.approx(1e3 / result[name]["ms"])
