@@ -3,7 +3,7 @@
 One commit with just what the page needs. The builder installs `requirements.txt` together with
 `gradio[oauth,mcp]` of the version that the card names, so the pins here are those of the repository, but for
 torch: on `cpu-basic` it comes from PyTorch's own index of CPU builds (the usual one is 5 GB with CUDA), on
-`zero-a10g` it is the newest that ZeroGPU supports.
+`zero-a10g` it is the newest that ZeroGPU supports. Gradio wants `spaces` in a Space of either kind.
 """
 
 import argparse
@@ -36,7 +36,8 @@ REPLACED = ("app.py", "docs/*", "pixelcnn/*", "weights/*")
 
 TRAINING_ONLY = ("matplotlib", "torchvision", "tqdm")
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
-ZERO_PINS = {"torch": "torch==2.11.0", "spaces": "spaces==0.51.3"}
+ZERO_TORCH = "torch==2.11.0"
+SPACES = "spaces==0.51.3"
 HARDWARE = ("cpu-basic", "zero-a10g")
 
 RUNNING = "RUNNING"
@@ -51,11 +52,10 @@ def requirements(hardware: str) -> str:
     pins = {line.partition("==")[0]: line for line in lines}
     pins = {name: pin for name, pin in pins.items() if name not in TRAINING_ONLY}
     pins["gradio"] = pins["gradio"].replace("gradio", "gradio[oauth,mcp]")
-    head = []
+    pins["spaces"] = SPACES
     if hardware == "zero-a10g":
-        pins |= ZERO_PINS
-    else:
-        head = [CPU_INDEX]
+        pins["torch"] = ZERO_TORCH
+    head = [CPU_INDEX] if hardware == "cpu-basic" else []
     return "\n".join([*head, *sorted(pins.values())]) + "\n"
 
 
