@@ -3,11 +3,21 @@
 Run `python app.py` and open http://127.0.0.1:7860; a Hugging Face Space runs the same file.
 """
 
+import importlib.util
+
+if importlib.util.find_spec("spaces"):  # in a Space; ZeroGPU wants it ahead of torch
+    import spaces
+
 import argparse
+import os
 import sys
 from pathlib import Path
 
+import gradio as gr
+
 import pixelcnn
+from pixelcnn.hub import REPO_ID, fetch
+from pixelcnn.record import read_record
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.page import build_page, launch_options
 from pixelcnn.ui.service import Service
@@ -16,30 +26,78 @@ WEIGHTS = Path(__file__).parent / "weights"
 NAMES = ("binary", "gray", "residual")  # the first found is the default
 
 
-def load_models(folder: Path) -> dict[str, pixelcnn.PixelCNN]:
-    """Load the models that the folder holds, each warmed up by one digit.
+def on_gpu() -> None:
+    """Never called: ZeroGPU starts no Space without such a function.
+
+    Digits are sampled on the CPU there. One takes some 5,000 small operations, one after the other, so a
+    GPU has nothing to do in parallel; and ZeroGPU lends one for each call anew, through a queue, out of the
+    visitor's few minutes a day, while the page asks several times a second as one draws.
+    """
+
+
+if importlib.util.find_spec("spaces"):
+    spaces.GPU(on_gpu)
+
+
+def find_models(weights: str) -> dict[str, Path]:
+    """The folders of the models, by name: those in a folder, or the one of a Hub id.
 
     Raises:
-        SystemExit: in one sentence, if there is none.
+        OSError, ValueError: in one sentence, if there is none.
     """
-    found = [name for name in NAMES if (folder / name / "config.json").is_file()]
-    if not found:
-        sys.exit(f"{folder} holds none of {', '.join(NAMES)}: train a model first.")
-    models = {name: pixelcnn.load(folder / name) for name in found}
+    folder = Path(weights)
+    found = {name: folder / name for name in NAMES if (folder / name / "config.json").is_file()}
+    if found:
+        return found
+    repo_id = weights.partition("@")[0]
+    if folder.exists() or not REPO_ID.fullmatch(repo_id):
+        raise FileNotFoundError(f"{weights} holds none of {', '.join(NAMES)}: train a model first.")
+    fetched = fetch(weights)
+    read_record(fetched, fetched)  # refuses what the page could not show
+    return {repo_id.partition("/")[2]: fetched}
+
+
+def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
+    """The page on these models, each warmed up by one digit.
+
+    Args:
+        weights: folder of model folders, or a Hub id.
+        notice: shown on the page.
+
+    Raises:
+        OSError, ValueError: in one sentence, if there is no model, or one that cannot be used.
+    """
+    folders = find_models(weights)
+    models = {name: pixelcnn.load(folder) for name, folder in folders.items()}
     for model in models.values():
         pixelcnn.generate(model, 1, label=0 if model.num_classes else None, seed=0)
-    return models
+    return build_page(Service(models, ModelExecutor()), folders, notice=notice)
+
+
+def page_on(weights: str) -> gr.Blocks:
+    """The page on these models; on those of this repository, and saying so, if they cannot be had."""
+    try:
+        return make_page(weights)
+    except (OSError, ValueError) as error:
+        if weights == str(WEIGHTS):
+            sys.exit(str(error))
+        notice = f"{error} This page runs on the weights that came with it."
+        print(notice, file=sys.stderr)
+        return make_page(str(WEIGHTS), notice)
 
 
 def main() -> None:
     """Serve the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of model folders")
+    parser.add_argument(
+        "--weights",
+        default=os.environ.get("PIXELCNN_WEIGHTS") or str(WEIGHTS),
+        help="folder of model folders, or ns/name[@revision] on the Hub;"
+        " default: PIXELCNN_WEIGHTS, or ours",
+    )
     parser.add_argument("--port", type=int, help="7860, or the next free one, if not given")
     flags = parser.parse_args()
-    service = Service(load_models(flags.weights), ModelExecutor())
-    page = build_page(service, flags.weights)
-    page.launch(server_port=flags.port, **launch_options())
+    page_on(flags.weights).launch(server_port=flags.port, **launch_options())
 
 
 if __name__ == "__main__":

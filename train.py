@@ -5,6 +5,7 @@ Flags are accepted with dashes and with underscores. A preset sets defaults; fla
 
 import argparse
 import dataclasses
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ from pixelcnn.config import (
 )
 from pixelcnn.data import check_binarization, default_binarization, load_images
 from pixelcnn.devices import pick_device, resolve_precision
+from pixelcnn.hub import check_access
+from pixelcnn.push import locate, push
 from pixelcnn.training import Run, resume, start, train
 
 # What each project stated, and the commands behind the weights in this repository.
@@ -122,9 +125,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("sample_epochs", (), "epochs to draw samples after, as 20,30; the last always", type=_ints)
     add("device", None, "cpu, cuda, ...; default: a GPU if there is one")
     add("out", Path("runs/latest"), "folder for weights, logs and images")
-    add("init", None, "begin with the weights in this folder instead of random ones", type=Path)
+    add("init", None, "begin with the weights in this folder, or of this Hub id, not random ones")
     add("resume", None, "go on with the run in this folder; other flags do not count", type=Path)
     add("show", False, "open the images in a viewer", action="store_true")
+    add("push_to_hub", None, "push the best weights to this repository, ns/name, after training")
+    add("push_only", None, "train nothing: push this folder, of weights or a run", type=Path)
+    add("private", False, "make the repository, if it is new, a private one", action="store_true")
+    add("revision", None, "branch of the repository to push to; default: main")
     return parser
 
 
@@ -214,19 +221,55 @@ def describe(run: Run, device: torch.device) -> None:
     )
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train; a stopped run ends with exit status 130 and the command that goes on with it."""
-    args = parse_args(argv)
+def check_push(args: argparse.Namespace) -> None:
+    """Before hours of training, refuse what could not be pushed after them.
+
+    Raises:
+        ValueError, OSError: in one sentence.
+    """
+    if args.push_to_hub:
+        check_access(args.push_to_hub)
+    elif args.push_only or args.private or args.revision:
+        raise ValueError("--push-only, --private and --revision need --push-to-hub ns/name.")
+    if args.push_only:
+        locate(args.push_only)
+
+
+def push_flags(args: argparse.Namespace) -> str:
+    """The flags that push to the same place, as one types them; empty if nothing is pushed."""
+    if not args.push_to_hub:
+        return ""
+    flags = ["--push-to-hub", args.push_to_hub, *(["--private"] if args.private else [])]
+    return " " + shlex.join([*flags, *(["--revision", args.revision] if args.revision else [])])
+
+
+def push_folder(args: argparse.Namespace, folder: Path) -> None:
+    """Push; what fails says the command that pushes again."""
     try:
-        complete = fit(args)
+        url = push(folder, args.push_to_hub, private=args.private, revision=args.revision)
+    except (ValueError, OSError) as error:
+        command = f"python train.py --push-only {shlex.quote(str(folder))}{push_flags(args)}"
+        sys.exit(f"{error} Nothing is lost; to push again: {command}")
+    print(f"Pushed: {url}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, and push; a stopped run ends with exit status 130 and the command that goes on with it."""
+    args = parse_args(argv)
+    folder = args.push_only or args.resume or args.out
+    try:
+        check_push(args)
+        complete = bool(args.push_only) or fit(args)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(str(error))
-    folder = args.resume or args.out
     if not complete:
         print(f"Stopped, and saved. To go on: python train.py --resume {folder}", end="")
-        print(f" --data-dir {args.data_dir}")
+        print(f" --data-dir {args.data_dir}{push_flags(args)}")
         sys.exit(130)
-    print(f"Weights: {folder / 'best'} (best on the validation images), {folder / 'last'}")
+    if not args.push_only:
+        print(f"Weights: {folder / 'best'} (best on the validation images), {folder / 'last'}")
+    if args.push_to_hub:
+        push_folder(args, folder)
 
 
 if __name__ == "__main__":

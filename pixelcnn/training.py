@@ -27,14 +27,13 @@ from pixelcnn.checkpoint import (
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data import Images, evaluation_levels, training_batches
 from pixelcnn.devices import autocast
-from pixelcnn.hub import load, save
+from pixelcnn.hub import LOG, TRAINING, load, save
 from pixelcnn.metrics import bits_per_dim
 from pixelcnn.model import PixelCNN
 from pixelcnn.render import grid, save_loss_curves
 from pixelcnn.sampling import generate
 
 CHECKPOINT = "checkpoint.pt"
-LOG = "log.jsonl"
 GRID = 64  # samples in a grid
 
 
@@ -118,12 +117,12 @@ def start(
     folder: Path,
     device: torch.device,
     *,
-    init: Path | None = None,
+    init: str | Path | None = None,
 ) -> Run:
-    """Begin a run in `folder`, with weights that the seed decides, or with those in `init`.
+    """Begin a run in `folder`, with weights that the seed decides, or with those that `init` names.
 
     Raises:
-        FileNotFoundError, ValueError: in one sentence, if `init` holds no model, or another one.
+        OSError, ValueError: in one sentence, if `init` holds no model, or another one.
     """
     torch.manual_seed(config.seed)
     model = PixelCNN(model_config).to(device)
@@ -134,6 +133,7 @@ def start(
         model.load_state_dict(other.state_dict())
     average = copy.deepcopy(model).eval() if config.ema else None
     folder.mkdir(parents=True, exist_ok=True)
+    config.save(folder / TRAINING)
     return Run(model, average, make_optimizer(model, config), config, folder, history=[])
 
 

@@ -23,7 +23,7 @@ import pixelcnn
 from pixelcnn.hub import save
 
 ROOT = Path(__file__).parent.parent
-START_LIMIT_S = 90
+START_LIMIT_S = 180
 
 
 def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
@@ -54,11 +54,11 @@ def server_url() -> str:
     atexit.register(server.wait)
     atexit.register(server.terminate)
     url = f"http://127.0.0.1:{port}"
-    _wait_for(url, server)
+    wait_for(url, server)
     return url
 
 
-def _wait_for(url: str, server: subprocess.Popen) -> None:
+def wait_for(url: str, server: subprocess.Popen) -> None:
     end = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end and server.poll() is None:
         try:

@@ -95,3 +95,102 @@ def test_config_that_is_not_json_is_named(folder):
     (folder / CONFIG).write_text("{")
     with pytest.raises(ValueError, match=r"config\.json is not JSON: [^\n]*\.$"):
         load(folder)
+
+
+MODEL = wild_model(toy_config(), dtype=torch.float32)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """What a repository on the Hub holds."""
+    save(MODEL, tmp_path)
+    return {name: (tmp_path / name).read_bytes() for name in (CONFIG, WEIGHTS)}
+
+
+def same(model, other):
+    levels = random_levels(other.config, 3)
+    return model.log_prob(levels).equal(other.log_prob(levels))
+
+
+def test_a_hub_id_is_loaded_at_a_branch_and_at_a_commit(hub, files, tmp_path):
+    old = hub.put("models/someone/model", files)
+    other = wild_model(toy_config(), seed=1, dtype=torch.float32)
+    save(other, tmp_path)
+    new = {name: (tmp_path / name).read_bytes() for name in files}
+    hub.put("models/someone/model", new)
+    hub.put("models/someone/model", files | {"note": b""}, "trial")
+    assert same(load("someone/model"), other)
+    assert same(load("someone/model", revision=old), MODEL)
+    assert same(load("someone/model", revision="trial"), MODEL)
+    assert same(load("someone/model@trial"), MODEL)
+
+
+def test_what_was_loaded_once_is_there_when_the_hub_is_not(hub, files):
+    hub.put("models/someone/cached", files)
+    load("someone/cached")
+    with hub.refusing("(GET|HEAD)", 500):
+        assert same(load("someone/cached"), MODEL)
+
+
+def test_a_folder_comes_before_the_hub(hub, monkeypatch, tmp_path):
+    save(MODEL, tmp_path / "someone" / "model")
+    monkeypatch.chdir(tmp_path)
+    assert same(load("someone/model"), MODEL)
+    assert hub.requests == []
+
+
+def refused(source, **arguments):
+    with pytest.raises(OSError, match="could not be loaded from the Hub") as refusal:
+        load(source, **arguments)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value).partition(" is no folder here and could not be loaded from the Hub: ")
+
+
+def test_why_the_hub_does_not_have_it_is_told_in_one_sentence(hub, files):
+    hub.put("models/someone/there", files)
+    nowhere = "there is no such repository, or the token may not see it."
+    assert refused("someone/nowhere")[::2] == ("someone/nowhere", nowhere)
+    answer = ("someone/there at v9", "it has no such revision.")
+    assert refused("someone/there", revision="v9")[::2] == answer
+    with hub.refusing("GET /api", 401):
+        assert "the token is missing or not valid (401)" in refused("someone/closed")[2]
+    with hub.refusing("GET /api", 418):
+        assert refused("someone/odd")[2] == "the Hub answered 418."
+
+
+def test_a_repository_without_a_model_is_told_in_one_sentence(hub, files):
+    hub.put("models/someone/half", {CONFIG: files[CONFIG]})
+    with pytest.raises(FileNotFoundError, match=rf"has no {WEIGHTS}: give a folder"):
+        load("someone/half")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04", pickle.dumps([1.5] * 100), None], ids=["0", "2", "pickle", "cut"]
+)
+def test_wrong_weights_on_the_hub_are_told_in_one_sentence(hub, files, content, request):
+    data = files[WEIGHTS][:-5] if content is None else content
+    name = f"someone/wrong-{request.node.callspec.id}"
+    hub.put(f"models/{name}", files | {WEIGHTS: data})
+    with pytest.raises(ValueError, match=r"safetensors is damaged or not safetensors: [^\n]*\.$"):
+        load(name)
+
+
+def test_the_config_of_another_library_is_told_in_one_sentence(hub, files):
+    hub.put("models/someone/bert", files | {CONFIG: b'{"model_type": "bert"}'})
+    with pytest.raises(ValueError, match=exactly("ModelConfig has no field model_type.")):
+        load("someone/bert")
+
+
+def test_a_config_larger_than_memory_is_told_in_one_sentence(folder):
+    values = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(values | {"inner_dim": 10**8}))
+    with pytest.raises(ValueError, match="holds another model than"):
+        load(folder)
+
+
+@pytest.mark.parametrize("source", ["someone/model@", "a@b", "someone/../model@v1", "/model@v1"])
+def test_what_is_no_hub_id_is_told_in_one_sentence(hub, source):
+    sentence = f"A Hub id is ns/name or ns/name@revision, got {source}."
+    with pytest.raises(ValueError, match=exactly(sentence)):
+        load(source)
+    assert hub.requests == []

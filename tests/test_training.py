@@ -9,6 +9,7 @@ from pixelcnn import hub
 from pixelcnn.checkpoint import load_checkpoint, save_checkpoint
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data import Images
+from pixelcnn.hub import TRAINING
 from pixelcnn.training import CHECKPOINT, LOG, learning_rate, resume, start, train
 
 CPU = torch.device("cpu")
@@ -130,6 +131,7 @@ def test_files_of_a_run(uninterrupted):
         "last",
         "loss.png",
         LOG,
+        TRAINING,
         CHECKPOINT,
         "samples-epoch-001.png",
         "samples-epoch-003.png",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ STATIC = Path(__file__).resolve().parent / "static"
 STYLES = ("base", "page", "draw", "watch")
 
 
-def build_page(service: Service, weights: Path) -> gr.Blocks:
+def build_page(
+    service: Service, folders: Mapping[str, Path], *, notice: str | None = None
+) -> gr.Blocks:
     """Wire the endpoints and the page.
 
     Args:
         service: answers every call.
-        weights: folder of the models' folders.
+        folders: of each model's weights.
+        notice: stands at the head of the page for as long as it is open.
     """
-    about = {name: describe(model, weights / name) for name, model in service.models.items()}
+    about = {name: describe(model, folders[name]) for name, model in service.models.items()}
     gr.set_static_paths(
         [STATIC, *(picture["path"] for a in about.values() for picture in a["pictures"])]
     )
@@ -38,6 +42,7 @@ def build_page(service: Service, weights: Path) -> gr.Blocks:
             folder=str(STATIC),
             models=about,
             space=os.environ.get("SPACE_ID"),
+            notice=notice,
         )
     return page.queue(default_concurrency_limit=64, max_size=256)
 

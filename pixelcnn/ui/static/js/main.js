@@ -17,6 +17,9 @@ class App {
     this.query = new URLSearchParams(location.search);
     const asked = this.query.get("model");
     this.name = asked in this.models ? asked : Object.keys(this.models)[0];
+    const standing = root.querySelector(".standing-notice");
+    standing.textContent = props.notice ?? "";
+    standing.hidden = !props.notice;
     const section = (name) => root.querySelector(`#view-${name}`);
     this.views = {
       draw: new DrawView(this, section("draw")),

@@ -1,0 +1,98 @@
+"""Push weights to the Hugging Face Hub: one commit with everything that was recorded about them."""
+
+import io
+from pathlib import Path
+
+from pixelcnn.card import model_card
+from pixelcnn.hub import (
+    CONFIG,
+    HUB_ERRORS,
+    LOG,
+    METRICS,
+    TRAINING,
+    WEIGHTS,
+    check_access,
+    commit,
+    explain,
+    load,
+)
+from pixelcnn.model import PixelCNN
+from pixelcnn.record import read_record
+from pixelcnn.render import grid
+from pixelcnn.sampling import generate
+
+GRID = 64  # samples on the card
+# Of an earlier push: what this one does not bring would be said of other weights.
+RECORDS = (METRICS, TRAINING, LOG, "loss.png", "samples*.png")
+
+
+def push(folder: Path, repo_id: str, *, private: bool = False, revision: str | None = None) -> str:
+    """Push a model, with its card, to a repository that is created if need be.
+
+    Args:
+        folder: of weights, or of a run, whose best weights are taken.
+        repo_id: ns/name.
+        private: a new repository is for its owner only; one that exists stays as it is.
+        revision: branch to commit to, created if need be; main, if not given.
+
+    Returns:
+        The address of what was pushed.
+
+    Raises:
+        OSError: in one sentence, if the folder holds no model, or the Hub refuses.
+        ValueError: in one sentence, if a file in the folder is damaged, or `repo_id` is none.
+    """
+    files = collect(folder, repo_id)
+    api = check_access(repo_id)
+    try:
+        url = api.create_repo(repo_id, private=private or None, exist_ok=True)
+        if revision:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        message = f"Push {WEIGHTS} with its card"
+        commit(
+            api,
+            repo_id,
+            files,
+            repo_type="model",
+            message=message,
+            replace=RECORDS,
+            revision=revision,
+        )
+    except HUB_ERRORS as error:
+        raise OSError(f"Pushing to {repo_id} failed: {explain(error)}.") from error
+    return f"{url}/tree/{revision}" if revision else str(url)
+
+
+def collect(folder: Path, repo_id: str) -> dict[str, Path | bytes]:
+    """What is pushed for a folder: paths in the repository, and contents or where they lie.
+
+    Raises:
+        FileNotFoundError, ValueError: in one sentence, if there is no model, or a file is damaged.
+    """
+    weights, run = locate(folder)
+    model = load(weights)
+    files: dict[str, Path | bytes] = {name: weights / name for name in (CONFIG, WEIGHTS)}
+    recorded = [weights / METRICS, run / TRAINING, run / LOG, run / "loss.png"]
+    for path in (*recorded, *sorted(run.glob("samples-epoch-*.png"))):
+        if path.is_file():
+            files[path.name] = path
+    card = model_card(model, read_record(weights, run), repo_id, list(files))
+    return files | {"samples.png": samples_png(model), "README.md": card.encode()}
+
+
+def locate(folder: Path) -> tuple[Path, Path]:
+    """The folder of the weights, and that of their run's records.
+
+    They are the same in `weights/`; a run keeps its records above `best/` and `last/`.
+    """
+    weights = folder if (folder / CONFIG).is_file() else folder / "best"
+    if not (weights / CONFIG).is_file():
+        raise FileNotFoundError(f"{folder} holds neither a model nor a run with {weights.name}/.")
+    return weights, weights.parent if weights.name in ("best", "last") else weights
+
+
+def samples_png(model: PixelCNN) -> bytes:
+    """A grid of samples, drawn from exactly these weights: a run's last grid may be of other ones."""
+    file = io.BytesIO()
+    grid(generate(model, GRID, seed=0).levels, model.config.levels).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,88 @@
+"""What was recorded about weights: settings, losses and figures, in the files beside them.
+
+Figures are in `metrics.json` (the last line of `pixelcnn.evaluate`), beside exactly the weights that they
+were measured on; losses in `log.jsonl` and settings in `training.json`, in the folder of the run.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixelcnn.config import TrainConfig
+from pixelcnn.hub import LOG, METRICS, TRAINING
+
+Fields = dict[str, type | tuple[type, ...]]
+
+# What they must hold. Weights of others bring their own files, and the page shows what is in them.
+NUMBER = (int, float)
+MEASURED: Fields = {
+    "nats_per_image": NUMBER,
+    "bits_per_dim": NUMBER,
+    "images": int,
+    "dataset": str,
+    "split": str,
+    "binarization": str,
+    "levels": int,
+}
+LOGGED: Fields = {
+    "epoch": int,
+    "train_nats_per_image": NUMBER,
+    "validation_nats_per_image": NUMBER,
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of weights beside themselves; None where it was not recorded."""
+
+    training: TrainConfig | None
+    metrics: dict[str, Any] | None
+    history: list[dict[str, Any]]  # one entry an epoch
+
+    @property
+    def dataset(self) -> str | None:
+        """The name of the data that the weights were fitted to."""
+        return self.training.dataset if self.training else (self.metrics or {}).get("dataset")
+
+    @property
+    def binarization(self) -> str | None:
+        """How its greys became levels."""
+        if self.training:
+            return self.training.binarization
+        return (self.metrics or {}).get("binarization")
+
+
+def read_record(weights: Path, run: Path) -> Record:
+    """Read what lies beside the weights, and in the folder of the run.
+
+    Raises:
+        ValueError: in one sentence, if a file is damaged.
+    """
+    training = TrainConfig.load(run / TRAINING) if (run / TRAINING).is_file() else None
+    metrics = None
+    if (weights / METRICS).is_file():
+        metrics = _checked(weights / METRICS, _text(weights / METRICS), MEASURED)
+    lines = _text(run / LOG).splitlines() if (run / LOG).is_file() else []
+    return Record(training, metrics, [_checked(run / LOG, line, LOGGED) for line in lines])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text.") from error
+
+
+def _checked(path: Path, text: str, fields: Fields) -> dict[str, Any]:
+    """The JSON object that a text holds."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold JSON objects.")
+    for name, kind in fields.items():
+        if not isinstance(value.get(name), kind):
+            raise ValueError(f"{path} is not what this project writes: {name} is wrong or missing.")
+    return value

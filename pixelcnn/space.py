@@ -1,0 +1,205 @@
+"""`python -m pixelcnn.space ns/name`: run this repository as a Hugging Face Space.
+
+One commit with just what the page needs. The builder installs `requirements.txt` together with
+`gradio[oauth,mcp]` of the version that the card names, so the pins here are those of the repository, but for
+torch: on `cpu-basic` it comes from PyTorch's own index of CPU builds (the usual one is 5 GB with CUDA), on
+`zero-a10g` it is the newest that ZeroGPU supports. Gradio wants `spaces` in a Space of either kind.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from huggingface_hub import HfApi, SpaceCard
+from huggingface_hub.errors import HfHubHTTPError
+
+from pixelcnn.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE_FILES = (
+    "LICENSE",
+    "app.py",
+    "docs/*.gif",
+    "docs/*.png",
+    "pixelcnn/**/*.py",
+    "pixelcnn/ui/static/**/*.*",
+    "weights/*/*.json",
+    "weights/*/*.jsonl",
+    "weights/*/*.md",
+    "weights/*/*.png",
+    "weights/*/*.safetensors",
+)
+# Of an earlier upload, but for what someone else put there.
+REPLACED = ("app.py", "docs/*", "pixelcnn/*", "weights/*")
+
+TRAINING_ONLY = ("matplotlib", "torchvision", "tqdm")
+CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
+ZERO_TORCH = "torch==2.11.0"
+SPACES = "spaces==0.51.3"
+HARDWARE = ("cpu-basic", "zero-a10g")
+
+RUNNING = "RUNNING"
+FAILED = ("BUILD_ERROR", "CONFIG_ERROR", "RUNTIME_ERROR", "NO_APP_FILE", "PAUSED", "STOPPED")
+BUILD_LIMIT_S = 20 * 60
+POLL_S = 5.0
+
+
+def requirements(hardware: str) -> str:
+    """The `requirements.txt` of a Space on that hardware."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = {line.partition("==")[0]: line for line in lines}
+    pins = {name: pin for name, pin in pins.items() if name not in TRAINING_ONLY}
+    pins["gradio"] = pins["gradio"].replace("gradio", "gradio[oauth,mcp]")
+    pins["spaces"] = SPACES
+    if hardware == "zero-a10g":
+        pins["torch"] = ZERO_TORCH
+    head = [CPU_INDEX] if hardware == "cpu-basic" else []
+    return "\n".join([*head, *sorted(pins.values())]) + "\n"
+
+
+def space_card(repo_id: str, hardware: str, weights: str | None) -> str:
+    """The README with the metadata of this Space: its hardware, weights and address."""
+    card = SpaceCard.load(ROOT / "README.md")
+    card.data["suggested_hardware"] = hardware
+    card.data["models"] = [weights.partition("@")[0]] if weights else card.data["models"]
+    picture = card.data["thumbnail"]
+    card.data["thumbnail"] = f"https://huggingface.co/spaces/{repo_id}/resolve/main/{picture}"
+    return str(card)
+
+
+def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path | bytes]:
+    """What the Space holds: paths in it, and contents or where they lie."""
+    files: dict[str, Path | bytes] = {
+        path.relative_to(ROOT).as_posix(): path
+        for pattern in PAGE_FILES
+        for path in sorted(ROOT.glob(pattern))
+    }
+    return files | {
+        "README.md": space_card(repo_id, hardware, weights).encode(),
+        "requirements.txt": requirements(hardware).encode(),
+    }
+
+
+def write(files: dict[str, Path | bytes], folder: Path) -> int:
+    """Write the files into a folder that is new or empty; returns their size in bytes.
+
+    Raises:
+        ValueError: in one sentence, if the folder holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not empty: give a new folder.")
+    size = 0
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        size += len(data)
+    return size
+
+
+def upload(repo_id: str, hardware: str, weights: str | None, *, private: bool) -> str:
+    """Create the Space if need be, and bring it up to date in one commit; returns its address.
+
+    Raises:
+        ValueError, OSError: in one sentence, if the Hub refuses.
+    """
+    files = collect(repo_id, hardware, weights)
+    api = check_access(repo_id)
+    try:
+        _create(api, repo_id, hardware, private=private)
+        if weights:
+            api.add_space_variable(repo_id, "PIXELCNN_WEIGHTS", weights)
+        message = f"Update the page, for {hardware}"
+        commit(api, repo_id, files, repo_type="space", message=message, replace=REPLACED)
+    except HUB_ERRORS as error:
+        raise OSError(f"{repo_id} could not be deployed: {_refusal(error, hardware)}.") from error
+    return f"{api.endpoint}/spaces/{repo_id}"
+
+
+def _create(api: HfApi, repo_id: str, hardware: str, *, private: bool) -> None:
+    """A new Space on that hardware, or one that exists, moved to it."""
+    if not api.repo_exists(repo_id, repo_type="space"):
+        api.create_repo(
+            repo_id,
+            repo_type="space",
+            space_sdk="gradio",
+            space_hardware=hardware,  # type: ignore[arg-type]  # the enumeration lacks zero-a10g
+            private=private or None,
+        )
+        return
+    runtime = api.get_space_runtime(repo_id)
+    if hardware not in (runtime.hardware, runtime.requested_hardware):
+        api.request_space_hardware(repo_id, hardware)  # type: ignore[arg-type]
+
+
+def _refusal(error: BaseException, hardware: str) -> str:
+    """As `explain`, but a 402 has its own meaning here."""
+    if isinstance(error, HfHubHTTPError) and error.response.status_code == 402:
+        other = "" if hardware == "zero-a10g" else ", or take --hardware zero-a10g, which is free"
+        return f"a Space on {hardware} needs a paid plan (402): subscribe to one{other}"
+    return explain(error)
+
+
+def wait(
+    repo_id: str, *, limit_s: float = BUILD_LIMIT_S, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until the Space runs.
+
+    Raises:
+        OSError: in one sentence, if its build fails, or takes longer than the limit.
+    """
+    api = HfApi()
+    shown, end = None, time.monotonic() + limit_s
+    while time.monotonic() < end:
+        try:
+            stage = str(api.get_space_runtime(repo_id).stage)
+        except HUB_ERRORS as error:
+            raise OSError(f"{repo_id} cannot be watched: {explain(error)}.") from error
+        if stage != shown:
+            print(stage.lower().replace("_", " "), flush=True)
+            shown = stage
+        if stage == RUNNING:
+            return
+        if stage in FAILED:
+            raise OSError(f"{repo_id} does not run ({stage}): its logs on the Hub say why.")
+        sleep(POLL_S)
+    raise OSError(f"{repo_id} still does not run after {limit_s:.0f} s ({shown}).")
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    add = parser.add_argument
+    add("repo_id", metavar="ns/name", help="the Space, created if need be")
+    add("--hardware", choices=HARDWARE, default=HARDWARE[0], help="default: %(default)s")
+    add("--weights", metavar="ns/name[@revision]", help="take these from the Hub, not ours")
+    add("--private", action="store_true", help="make a new Space a private one")
+    add("--wait", action="store_true", help="wait until it runs")
+    add("--dry-run", type=Path, metavar="FOLDER", help="upload nothing: write the files there")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Deploy, or write what would be deployed."""
+    args = parse_args(argv)
+    try:
+        if args.weights and not REPO_ID.fullmatch(args.weights.partition("@")[0]):
+            raise ValueError(f"--weights must be ns/name or ns/name@revision, got {args.weights}.")
+        if args.dry_run:
+            files = collect(args.repo_id, args.hardware, args.weights)
+            size = write(files, args.dry_run)
+            print("\n".join(sorted(files)))
+            print(f"{len(files)} files, {size / 1e6:.1f} MB, in {args.dry_run}")
+            return
+        url = upload(args.repo_id, args.hardware, args.weights, private=args.private)
+        print(url, flush=True)
+        if args.wait:
+            wait(args.repo_id)
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
