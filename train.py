@@ -32,9 +32,20 @@ from pixelcnn.hub import check_access
 from pixelcnn.push import locate, push
 from pixelcnn.training import Run, resume, start, train
 
-# What each project stated, and the commands behind the weights in this repository.
+# What the weights in this repository were trained with.
+RECIPE: dict[str, Any] = {
+    "batch_size": 32,
+    "lr": 2e-3,
+    "schedule": "cosine",
+    "warmup_steps": 200,
+    "weight_decay": 0.01,
+    "grad_clip": 1.0,
+    "ema": 0.998,
+}
+GATED: dict[str, Any] = RECIPE | {"architecture": "gated", "class_conditional": True}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    # A gated PixelCNN on MNIST with discretized greys.
+    # What the projects stated that this one grew out of: a gated PixelCNN on MNIST with discretized greys,
     "gated-mnist": {
         "architecture": "gated",
         "levels": 16,
@@ -45,7 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "inner_dim": 64,
         "batch_size": 128,
     },
-    # A residual PixelCNN on MNIST binarized at 0.5.
+    # and a residual PixelCNN on MNIST binarized at 0.5.
     "residual-binary": {
         "architecture": "residual",
         "levels": 2,
@@ -55,20 +66,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "gamma": 1.0,
         "sample_epochs": (20, 30),
     },
-    # weights/binary.
-    "binary": {
-        "architecture": "gated",
-        "levels": 2,
-        "class_conditional": True,
-        "epochs": 4,
-        "batch_size": 32,
-        "lr": 2e-3,
-        "schedule": "cosine",
-        "warmup_steps": 200,
-        "weight_decay": 0.01,
-        "grad_clip": 1.0,
-        "ema": 0.998,
-    },
+    # weights/binary: first "binary", then, from its best weights, "binary-dropout".
+    "binary": GATED | {"levels": 2, "epochs": 4},
+    "binary-dropout": GATED | {"levels": 2, "epochs": 4, "dropout": 0.1, "lr": 1e-3, "ema": 0.999},
+    # weights/residual.
+    "residual": RECIPE | {"architecture": "residual", "levels": 2, "epochs": 5},
+    # weights/gray, and the same with every grey.
+    "gray": GATED | {"levels": 16, "epochs": 4},
+    "gray-256": GATED | {"levels": 256, "epochs": 30, "dropout": 0.1},
+    # Not on the page: pixels drawn anew every epoch, to compare with published figures.
+    "stochastic": GATED | {"levels": 2, "binarization": "stochastic", "epochs": 30},
 }
 
 

@@ -2,7 +2,7 @@
 
 The measurements are interleaved and repeated, and medians are quoted. The dense pass is the model's own
 `forward`, warmed up, in inference mode, with the same weights in the same precision. Naive sampling is
-really run at batch 1; at batch 16 a part of the rows is run, and the rest extrapolated.
+really run at batch 1; at larger ones the last rows are run, and the others extrapolated.
 """
 
 import argparse
@@ -16,10 +16,12 @@ from functools import partial
 import torch
 
 import pixelcnn
+from bench.machine import machine
 from pixelcnn.model import PixelCNN
 from pixelcnn.sampling import draw_naive
 
-NAIVE_ROWS = {1: 28, 16: 2}  # of 28, timed by batch size
+NAIVE_ROWS = {1: 28, 16: 2}  # by batch size, of 28
+OTHER_NAIVE_ROWS = 1
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -76,11 +78,18 @@ def measure(model: PixelCNN, count: int, repeats: int) -> dict[str, float]:
         ),
         "passes": statistics.median(passes[1:]),
     }
-    if rows := NAIVE_ROWS.get(count):
-        whole = seconds(lambda: naive(model, count, rows)) * model.config.height / rows
-        row["naive_ms"] = whole * 1e3
-        row["speed_up"] = whole / middle["sample"]
+    run = NAIVE_ROWS.get(count, OTHER_NAIVE_ROWS)
+    whole = seconds(lambda: naive(model, count, run)) * model.config.height / run
+    row |= {"naive_rows_run": run, "naive_ms": whole * 1e3, "speed_up": whole / middle["sample"]}
     return row
+
+
+def peak_mib(model: PixelCNN, count: int) -> float:
+    """What sampling `count` digits adds to the memory of the process, in MiB: to be asked first."""
+    pixelcnn.generate(model, 1, seed=0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pixelcnn.generate(model, count, seed=0)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 def measure_completion(model: PixelCNN, repeats: int) -> dict[str, float]:
@@ -107,26 +116,26 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     model = pixelcnn.load(args.weights, device=args.device)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_mib(model, max(args.batches))
     print("batch   dense ms  sample ms  ratio  passes   naive ms  speed-up")
     rows = []
     for count in args.batches:
         row = measure(model, count, args.repeats)
         rows.append(row)
-        text = f"{count:5} {row['dense_ms']:10.1f} {row['sample_ms']:10.1f} {row['ratio']:6.2f}"
-        text += f" {row['passes']:7.0f}"
-        if "naive_ms" in row:
-            part = " (extrapolated)" if NAIVE_ROWS[count] < model.config.height else ""
-            text += f" {row['naive_ms']:10.0f} {row['speed_up']:8.0f}x{part}"
-        print(text, flush=True)
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        part = " (extrapolated)" if row["naive_rows_run"] < model.config.height else ""
+        print(
+            f"{count:5} {row['dense_ms']:10.1f} {row['sample_ms']:10.1f} {row['ratio']:6.2f}"
+            f" {row['passes']:7.0f} {row['naive_ms']:10.0f} {row['speed_up']:8.0f}x{part}",
+            flush=True,
+        )
     completion = measure_completion(model, args.repeats)
     print(
         f"8 completions of a top half: {completion['completion_of_8_ms']:.0f} ms,"
-        f" {completion['completion_share']:.0%} of 8 whole digits; peak memory {peak:.0f} MiB"
+        f" {completion['completion_share']:.0%} of 8 whole digits"
     )
-    machine = {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    print(json.dumps({"rows": rows, **completion, "peak_mib": peak, **machine}))
+    print(f"peak memory of a batch of {max(args.batches)}: {peak:.0f} MiB above the loaded model")
+    result = {"weights": args.weights, "rows": rows, **completion, "peak_mib": peak}
+    print(json.dumps(result | machine()))
 
 
 if __name__ == "__main__":

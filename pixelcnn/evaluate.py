@@ -5,6 +5,7 @@ Prints a table and, as its last line, one JSON object.
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from pixelcnn.config import Binarization, Dataset
 from pixelcnn.data import check_binarization, default_binarization, evaluation_levels, load_images
 from pixelcnn.devices import autocast, pick_device
-from pixelcnn.hub import load
+from pixelcnn.hub import WEIGHTS, fetch, load
 from pixelcnn.metrics import evaluate
 
 
@@ -56,7 +57,8 @@ def main(argv: list[str] | None = None) -> None:
 def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
     """Evaluate; the returned object is what the last line prints."""
     device = pick_device(args.device)
-    model = load(args.weights, device=device)
+    folder = fetch(args.weights)
+    model = load(folder, device=device)
     levels_count = model.config.levels
     binarization: Binarization = args.binarization or default_binarization(levels_count)
     check_binarization(levels_count, binarization)
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
         "levels": levels_count,
         "precision": args.precision,
         "ensemble": False,
+        # So that figures and the file that they were measured on cannot be confused.
+        "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
     }
 
 

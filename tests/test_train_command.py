@@ -1,5 +1,6 @@
 """`train.py` and `python -m pixelcnn.evaluate` as a person runs them."""
 
+import hashlib
 import json
 import os
 import re
@@ -55,6 +56,16 @@ def test_preset_residual_binary():
     assert run.binarization == "threshold"
     parameters = sum(p.numel() for p in PixelCNN(model).parameters())
     assert round(parameters / 1e6, 2) == 0.49
+
+
+NO_CLASSES = ("gated-mnist", "residual-binary", "residual")
+
+
+@pytest.mark.parametrize("name", train.PRESETS)
+def test_every_preset_is_a_run(name):
+    model, run = train.configs(train.parse_args(["--preset", name]))
+    assert PixelCNN(model).num_classes == (0 if name in NO_CLASSES else 10)
+    assert run.binarization == ("none" if model.levels > 2 else run.binarization)
 
 
 def test_flags_win_over_the_preset():
@@ -135,6 +146,8 @@ def test_evaluate_prints_one_json_object_last(weights):
         2,
     )
     assert figures["ensemble"] is False
+    file = (weights / "model.safetensors").read_bytes()
+    assert figures["weights_sha256"] == hashlib.sha256(file).hexdigest()
     assert figures["nats_per_image"] > 0
     assert figures["nats_per_image_given_class"] > 0
     assert figures["bits_per_dim"] == pytest.approx(
