@@ -28,12 +28,12 @@ REQUESTS: tuple[tuple[str, dict[str, int]], ...] = (
     ("trace", {}),
 )
 PARAMETERS = {
-    "complete": ("levels", "rows", "count", "label", "temperature", "seed", "model"),
+    "complete": ("levels", "rows", "count", "label", "temperature", "seed", "model", "distinct"),
     "posterior": ("levels", "rows", "model"),
     "sample": ("count", "label", "temperature", "seed", "model"),
     "trace": ("levels", "rows", "label", "model"),
 }
-DEFAULTS = {"temperature": 1.0, "rows": 0}
+DEFAULTS = {"temperature": 1.0, "rows": 0, "distinct": False}
 
 
 def main() -> None:
