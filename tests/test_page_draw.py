@@ -122,7 +122,8 @@ def test_completions_that_coincide_are_shown_once(visit):
     stroke(page, SEVEN)
     expect(page.locator(".draw-explained")).to_contain_text("24 draws brought only these 3")
     expect(page.locator(".completions .digit:visible")).to_have_count(3)
-    page.unroute_all()
+    wait_for_completions(page)
+    page.unroute_all(behavior="wait")  # what is under way is answered yet
     page.get_by_role("button", name="More").click()
     expect(page.locator(".completions .digit:visible")).to_have_count(8)
     expect(page.locator(".draw-explained")).not_to_contain_text("draws brought")
