@@ -17,9 +17,12 @@ WAIT_MS = 20_000  # a busy machine; nothing waits longer than it has to
 devices = pytest.mark.parametrize("device", [{"width": 1440}, {"width": 375, "scheme": "dark"}])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tab():
-    """One for all, as each new one would compile Gradio's scripts again."""
+    """One for all tests of a file, as each new one would compile Gradio's scripts again.
+
+    Not of the session: Playwright keeps an event loop running, and other tests run their own.
+    """
     with sync_playwright() as playwright:
         path = CHROMIUM or playwright.chromium.executable_path
         if not Path(path).exists():
