@@ -13,13 +13,12 @@ import os
 import sys
 from pathlib import Path
 
-import gradio as gr
-
 import pixelcnn
 from pixelcnn.hub import REPO_ID, fetch
 from pixelcnn.record import read_record
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.page import build_page, launch_options
+from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
 
 WEIGHTS = Path(__file__).parent / "weights"

@@ -1,23 +1,27 @@
 """How long the page takes to answer a pen and a click, measured in a real browser.
 
-    python -m bench.page_latency [--weights DIR] [--seconds 10]
+    python -m bench.page_latency [--weights DIR | --tiny] [--seconds 10]
 
 Two figures, in milliseconds: from a pointer move on the pad that changed the ink to eight completions of
 that ink (or of newer) painted, while drawing without a pause; and from a click on Sample to 16 digits
-painted. "Painted" is the first animation frame after the canvases hold them. Needs Chromium. Prints a
-table, and one JSON line at the end.
+painted. "Painted" is the first animation frame after the canvases hold them. With `--tiny` the model is
+next to nothing: what is left is the page's own share, the browser's and the server's. Needs Chromium. Prints
+a table, and one JSON line at the end.
 """
 
 import argparse
 import json
 import math
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+import pixelcnn
 from bench.page_server import app, percentile
+from pixelcnn.hub import save
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MOVE_MS = 16  # a screen's rate
@@ -61,15 +65,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, help="folder of model folders; ours if not given")
     parser.add_argument("--seconds", type=float, default=10, help="of drawing")
+    parser.add_argument("--tiny", action="store_true", help="measure with a model of no weight")
     flags = parser.parse_args()
-    with app(flags.weights) as url, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder:
+        if flags.tiny:
+            config = pixelcnn.ModelConfig(num_classes=10, inner_dim=2, dilations=(1,))
+            save(pixelcnn.PixelCNN(config), Path(folder) / "binary")
+        _report(_measure(Path(folder) if flags.tiny else flags.weights, flags.seconds))
+
+
+def _measure(weights: Path | None, seconds: float) -> dict[str, dict[str, Any]]:
+    with app(weights) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
         result = {
-            "pen_to_completions_ms": _pen(page, url, flags.seconds),
+            "pen_to_completions_ms": _pen(page, url, seconds),
             "click_to_16_digits_ms": _clicks(page, url),
         }
         browser.close()
+    return result
+
+
+def _report(result: dict[str, dict[str, Any]]) -> None:
     print(f"{'':24}{'number':>8}{'median':>8}{'p95':>8}{'worst':>8}")
     for name, figures in result.items():
         print(f"{name:24}" + "".join(f"{value:8}" for value in figures.values()))

@@ -28,12 +28,12 @@ REQUESTS: tuple[tuple[str, dict[str, int]], ...] = (
     ("trace", {}),
 )
 PARAMETERS = {
-    "complete": ("levels", "rows", "count", "label", "temperature", "seed", "model"),
+    "complete": ("levels", "rows", "count", "label", "temperature", "seed", "model", "distinct"),
     "posterior": ("levels", "rows", "model"),
     "sample": ("count", "label", "temperature", "seed", "model"),
     "trace": ("levels", "rows", "label", "model"),
 }
-DEFAULTS = {"temperature": 1.0, "rows": 0}
+DEFAULTS = {"temperature": 1.0, "rows": 0, "distinct": False}
 
 
 def main() -> None:
@@ -44,8 +44,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     flags = parser.parse_args()
     with app(flags.weights) as url:
-        before = resident_mb(url)
-        times, counts = asyncio.run(_run(url, flags.clients, flags.seconds))
+        started = resident_mb(url)
+        times, counts, halfway = asyncio.run(_run(url, flags.clients, flags.seconds))
         after = resident_mb(url)
     times.sort()
     result = {
@@ -54,7 +54,9 @@ def main() -> None:
         **counts,
         "median_ms": round(1000 * percentile(times, 0.5)),
         "p95_ms": round(1000 * percentile(times, 0.95)),
-        "memory_mb_before": before,
+        # The first calls take memory that stays; growth is what the second half still adds.
+        "memory_mb_started": started,
+        "memory_mb_halfway": halfway,
         "memory_mb_after": after,
     }
     for name, value in result.items():
@@ -62,7 +64,8 @@ def main() -> None:
     print(json.dumps(result))
 
 
-async def _run(url: str, clients: int, seconds: float) -> tuple[list[float], dict[str, int]]:
+async def _run(url: str, clients: int, seconds: float) -> tuple[list[float], dict[str, int], float]:
+    """Returns the times of the answers, what was counted, and the server's memory halfway."""
     times: list[float] = []
     counts = {"answers": 0, "busy": 0, "failures": 0}
     end = time.monotonic() + seconds
@@ -71,8 +74,11 @@ async def _run(url: str, clients: int, seconds: float) -> tuple[list[float], dic
         config = (await http.get(f"{url}/config")).json()
         component = next(c["id"] for c in config["components"] if c["type"] == "html")
         workers = (_client(http, k, component, end, times, counts) for k in range(clients))
-        await asyncio.gather(*workers)
-    return times, counts
+        running = asyncio.gather(*workers)
+        await asyncio.sleep(seconds / 2)
+        halfway = resident_mb(url)
+        await running
+    return times, counts, halfway
 
 
 async def _client(

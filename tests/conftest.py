@@ -22,6 +22,10 @@ os.environ |= {
 }
 os.environ.pop("HF_TOKEN", None)
 
+from tests.page_browser import finger, tab, visit  # noqa: E402 (it imports the client)
+
+__all__ = ["finger", "hub", "tab", "visit"]
+
 
 def pytest_unconfigure():
     HUB.close()

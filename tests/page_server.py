@@ -24,6 +24,7 @@ from pixelcnn.hub import save
 
 ROOT = Path(__file__).parent.parent
 START_LIMIT_S = 180
+SPACE = "someone/digits"
 
 
 def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
@@ -34,11 +35,17 @@ def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
         "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=10, **small),
     }
-    return {name: pixelcnn.PixelCNN(config).eval() for name, config in configs.items()}
+    models = {name: pixelcnn.PixelCNN(config).eval() for name, config in configs.items()}
+    with torch.no_grad():  # fresh weights ignore the class, and nearly the image
+        for model in models.values():
+            for weight in model.parameters():
+                weight.add_(0.3 * torch.randn_like(weight))
+    return models
 
 
 @functools.cache
-def server_url() -> str:
+def server_url(*, space: bool = False) -> str:
+    """With `space`, as it would run in a Hugging Face Space."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     for name, model in tiny_models().items():
@@ -48,6 +55,9 @@ def server_url() -> str:
         port = free.getsockname()[1]
     command = [sys.executable, "app.py", "--weights", folder.name, "--port", str(port)]
     offline = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    if space:
+        host = f"{SPACE.replace('/', '-')}.hf.space"
+        offline |= {"SPACE_ID": SPACE, "SPACE_HOST": host, "SYSTEM": "spaces"}
     server = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **offline}, stdout=subprocess.DEVNULL
     )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
@@ -58,8 +59,19 @@ def test_a_trace_adds_up_to_the_nats_of_the_digit(client):
     trace = client.predict(digit["levels"][0], label=digit["labels"][0], api_name="/trace")
     total = sum(map(sum, trace["nats"]))
     assert total == pytest.approx(digit["nats"][0], abs=0.05)
-    assert len(trace["digits"]) == SIZE + 1
-    assert trace["digits"][0] == pytest.approx([0.1] * 10, abs=1e-3)
+
+
+def test_a_trace_tells_how_probable_each_digit_is_after_every_pixel(client, models):
+    image = torch.randint(2, (1, 1, SIZE, SIZE), generator=torch.Generator().manual_seed(0))
+    digits = client.predict(image[0, 0].tolist(), api_name="/trace")["digits"]
+    assert len(digits) == SIZE * SIZE + 1
+    assert digits[0] == [0.1] * 10
+    with torch.inference_mode():
+        each = [models["binary"].log_prob(image, label).flatten() for label in range(10)]
+    for pixels in (1, 100, 411, SIZE * SIZE):
+        joint = torch.stack([nats[:pixels].sum() for nats in each])
+        assert digits[pixels] == pytest.approx(joint.softmax(0).tolist(), abs=6e-4)
+    assert len({tuple(each) for each in digits[392:420]}) > 10  # within one row
 
 
 def test_the_trace_ends_with_the_posterior_of_all_rows(client):
@@ -67,6 +79,32 @@ def test_the_trace_ends_with_the_posterior_of_all_rows(client):
     answer = client.predict(BLANK, rows=SIZE, api_name="/posterior")
     assert trace["digits"][-1] == pytest.approx(answer["posterior"], abs=1e-3)
     assert trace["label"] == max(range(10), key=answer["posterior"].__getitem__)
+
+
+def test_distinct_completions_differ_where_the_model_has_others(client):
+    top = [[1] * SIZE for _ in range(SIZE)]
+    settings = {"rows": 27, "label": 3, "temperature": 0.02, "seed": 2, "api_name": "/complete"}
+
+    def shapes(answer):
+        return {str(image) for image in answer["levels"]}
+
+    plain = client.predict(top, **settings)
+    assert len(plain["levels"]) == sum(plain["times"]) == 8
+    assert len(shapes(plain)) < 8
+    answer = client.predict(top, distinct=True, **settings)
+    assert len(answer["levels"]) == len(shapes(answer)) == 8
+    assert shapes(plain) <= shapes(answer)
+    assert answer["nats"] == sorted(answer["nats"])
+    assert sum(answer["times"]) > 8
+    assert client.predict(top, distinct=True, **settings) == answer
+
+
+def test_at_temperature_0_there_is_one_distinct_completion(client):
+    answer = client.predict(
+        BLANK, label=3, temperature=0, seed=0, distinct=True, api_name="/complete"
+    )
+    assert len(answer["levels"]) == 1
+    assert answer["times"] == [16]  # the second draw brought nothing new
 
 
 def test_a_model_without_classes_has_no_labels(client):
@@ -94,6 +132,7 @@ def test_a_model_without_classes_has_no_labels(client):
         ("/complete", {"levels": [[2] * SIZE] * SIZE}, "row 0 holds 2"),
         ("/complete", {"levels": [[None] * SIZE] * SIZE}, "row 0 holds None"),
         ("/complete", {"levels": BLANK, "rows": 29}, "rows must be a whole number from 0 to 28"),
+        ("/complete", {"levels": BLANK, "distinct": 1}, "distinct must be true or false, got 1"),
         ("/posterior", {"levels": BLANK, "model": "gray"}, "no classes"),
     ],
 )
@@ -113,9 +152,20 @@ def test_the_page_needs_a_model():
         Service({}, ModelExecutor())
 
 
-def test_importing_the_app_needs_neither_torchvision_nor_matplotlib():
-    code = "import sys, app; print(sorted({'torchvision', 'matplotlib'} & set(sys.modules)))"
+IMPORT = """
+import ast, inspect, sys
+from unittest import mock
+
+with mock.patch("ast.get_source_segment", wraps=ast.get_source_segment) as parse:
+    import app
+
+print(sorted({"torchvision", "matplotlib"} & set(sys.modules)), parse.call_count)
+print(inspect.getfile(app.Service).endswith("service.py"))
+"""
+
+
+def test_importing_the_app_needs_no_plots_or_data_and_writes_no_stubs_of_gradio():
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
     )
-    assert answer.stdout.strip() == "[]"
+    assert answer.stdout.split("\n") == ["[] 0", "True", ""]

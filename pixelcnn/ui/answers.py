@@ -1,5 +1,6 @@
 """From a model and checked values to plain JSON: what one call computes."""
 
+import random
 from typing import Any
 
 import torch
@@ -7,8 +8,11 @@ from torch import Tensor
 
 import pixelcnn
 from pixelcnn.model import PixelCNN
+from pixelcnn.sampling import Samples
 
 Answer = dict[str, Any]
+
+EXTRA_DRAWS = 2  # at most, in search of completions that differ
 
 
 def sample(name: str, model: PixelCNN, *, count: int, **settings: Any) -> Answer:
@@ -33,27 +37,40 @@ def complete(
     label: int | None,
     temperature: float,
     seed: int,
+    distinct: bool,
 ) -> Answer:
     """Draw completions, the most probable first; see `Service.complete`."""
     posterior = None
-    labels: Tensor | int | None = label
     if model.num_classes:
         posterior = pixelcnn.digit_posterior(model, levels, rows=rows)[0].cpu()
-        if label is None:  # `complete` would compute the same posterior once more
-            generator = torch.Generator().manual_seed(seed)
+    found = _Found()
+    further = random.Random(seed)  # PyTorch's own takes but 32 bits of a seed
+    seeds = [seed, *(further.getrandbits(32) for _ in range(EXTRA_DRAWS * distinct))]
+    for draw_seed in seeds:
+        labels: Tensor | int | None = label
+        if posterior is not None and label is None:  # else `complete` would compute it once more
+            generator = torch.Generator().manual_seed(draw_seed)
             labels = posterior.multinomial(count, replacement=True, generator=generator)
-    samples = pixelcnn.complete(
-        model, levels, rows=rows, count=count, label=labels, temperature=temperature, seed=seed
-    )
-    nats = -samples.log_prob.sum((1, 2, 3)).cpu()
+        samples = pixelcnn.complete(
+            model,
+            levels,
+            rows=rows,
+            count=count,
+            label=labels,
+            temperature=temperature,
+            seed=draw_seed,
+        )
+        if not found.add(samples, merge=distinct) or len(found.levels) >= count:
+            break
+    nats = torch.tensor(found.nats, dtype=torch.float64)
     if posterior is not None and label is None:
-        nats -= posterior.log()[samples.label]  # the class was drawn too
-    order = nats.argsort(stable=True)
-    labels = samples.label
+        nats -= posterior.double().log()[found.labels]  # the class was drawn too
+    order = nats[:count].argsort(stable=True).tolist()
     return {
-        "levels": samples.levels.cpu()[order, 0].tolist(),
-        "labels": None if labels is None else labels.cpu()[order].tolist(),
+        "levels": [found.levels[k] for k in order],
+        "labels": [found.labels[k] for k in order] if model.num_classes else None,
         "nats": rounded(nats[order]),
+        "times": [found.times[k] for k in order],
         "posterior": None if posterior is None else rounded(posterior),
         "rows": rows,
         "seed": seed,
@@ -61,33 +78,64 @@ def complete(
     }
 
 
+class _Found:
+    """Completions in the order drawn; with `merge`, those that look alike are counted as one."""
+
+    def __init__(self) -> None:
+        self.levels: list[list[list[int]]] = []
+        self.labels: list[int] = []  # none without classes
+        self.nats: list[float] = []
+        self.times: list[int] = []
+        self._places: dict[bytes, int] = {}
+
+    def add(self, samples: Samples, *, merge: bool) -> bool:
+        """Take in a draw. Returns whether it brought anything new."""
+        before = len(self.levels)
+        labels = [] if samples.label is None else samples.label.tolist()
+        nats = (-samples.log_prob.double().sum((1, 2, 3))).tolist()
+        for k, image in enumerate(samples.levels.cpu()[:, 0]):
+            place = self._places.setdefault(image.numpy().tobytes(), len(self.levels))
+            if merge and place < len(self.levels):
+                self.times[place] += 1
+                continue
+            self.levels.append(image.tolist())
+            self.labels += labels[k : k + 1]
+            self.nats.append(nats[k])
+            self.times.append(1)
+        return len(self.levels) > before
+
+
 @torch.inference_mode()
 def trace(name: str, model: PixelCNN, levels: Tensor, *, rows: int, label: int | None) -> Answer:
     """Tell what the model expected; see `Service.trace`."""
+    # One pass as every class: its conditionals add up to how probable each class is at every pixel.
+    classes = torch.arange(model.num_classes, device=model.device) if model.num_classes else None
+    images = levels.expand(model.num_classes or 1, -1, -1, -1).to(model.device)
+    logits = model(images, classes)
+    nats = -model.likelihood.log_prob(logits, images)
     digits = None
     if model.num_classes:
-        by_row = model.class_log_prob(levels).sum((2, 4))[0]  # (classes, H)
-        so_far = torch.nn.functional.pad(by_row.cumsum(-1), (1, 0)).T  # (H + 1, classes)
-        digits = so_far.softmax(-1)
+        log_prob = nats.flatten(1).double().neg().cumsum(1)
+        digits = torch.nn.functional.pad(log_prob, (1, 0)).softmax(0).T  # (H * W + 1, classes)
         label = int(digits[-1].argmax()) if label is None else label
-    logits = model(levels, label)
+    chosen = slice(label or 0, (label or 0) + 1)
     shown = {
-        "expected": model.likelihood.mean(logits),
-        "nats": -model.likelihood.log_prob(logits, levels),
-        "entropy": model.likelihood.entropy(logits),
+        "expected": model.likelihood.mean(logits[chosen]),
+        "nats": nats[chosen],
+        "entropy": model.likelihood.entropy(logits[chosen]),
     }
     shown["nats"][:, :, :rows] = 0
     return {
         "levels": levels[0, 0].tolist(),
         "label": label,
         "rows": rows,
-        "digits": None if digits is None else rounded(digits),
+        "digits": None if digits is None else rounded(digits, 3),
         "model": name,
         **{key: rounded(value[0, 0]) for key, value in shown.items()},
     }
 
 
-def rounded(values: Tensor) -> Any:
-    """Nested lists with four decimals: what a screen shows, at half the size."""
+def rounded(values: Tensor, decimals: int = 4) -> Any:
+    """Nested lists with few decimals: what a screen shows, at half the size."""
     # In float64, as a rounded float32 prints with all its digits.
-    return (values.double() * 1e4).round().div(1e4).tolist()
+    return values.double().round(decimals=decimals).tolist()

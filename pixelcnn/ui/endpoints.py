@@ -9,9 +9,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import gradio as gr
-
 from pixelcnn.ui.executor import Busy
+from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Answer
 
 Endpoint = Callable[..., Awaitable[Any]]

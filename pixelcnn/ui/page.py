@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from pixelcnn.ui.about import describe
 from pixelcnn.ui.endpoints import named_endpoint, server_function
+from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
 
 STATIC = Path(__file__).resolve().parent / "static"
-STYLES = ("base", "page", "draw", "watch")
+STYLES = ("base", "page", "bars", "draw", "sample", "watch", "how")
 
 
 def build_page(

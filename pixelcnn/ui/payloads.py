@@ -33,6 +33,13 @@ def real(name: str, value: Any, low: float, high: float) -> float:
     return float(value)
 
 
+def truth(name: str, value: Any) -> bool:
+    """True or false; 1 and 0 are not."""
+    if type(value) is not bool:
+        raise ValueError(f"{name} must be true or false, got {_short(value)}.")
+    return value
+
+
 def seed(value: Any) -> int:
     """A seed; None draws a fresh one, short enough to be read out."""
     if value is None:

@@ -89,6 +89,7 @@ class Service:
         temperature: float = 1.0,
         seed: int | None = None,
         model: str | None = None,
+        distinct: bool = False,
     ) -> Answer:
         """Keep the first rows of an image and draw the others, several times.
 
@@ -100,10 +101,13 @@ class Service:
             temperature: 0 to 2.
             seed: draws the same completions again; None takes a fresh one.
             model: its name; None takes the first.
+            distinct: count completions that look alike as one, and draw up to twice more in search of others;
+                there may be fewer than asked for, at temperature 0 one for each label.
 
         Returns:
             levels (count x H x W, the most probable first), labels, nats (of the rows drawn, and of the label
-            where it was drawn too), posterior (of the digit, given the rows), rows, seed, model.
+            where it was drawn too), times (how often each was drawn), posterior (of the digit, given the
+            rows), rows, seed, model.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
@@ -116,6 +120,7 @@ class Service:
             label=payloads.label(label, chosen),
             temperature=payloads.real("temperature", temperature, 0, MAX_TEMPERATURE),
             seed=payloads.seed(seed),
+            distinct=payloads.truth("distinct", distinct),
         )
 
     async def trace(
@@ -131,7 +136,7 @@ class Service:
 
         Returns:
             levels, label, rows; expected (mean level, 0 to 1), nats and entropy (H x W each); digits
-            (H+1 x classes: how probable each is before the first row and after each).
+            (H*W+1 x classes: how probable each is before the first pixel and after each, to 3 decimals).
         """
         name, chosen = self._model(model)
         return await self.executor.run(

@@ -16,16 +16,19 @@ export function makeBars(holder, classes, choose = null) {
     return bar;
   });
   holder.replaceChildren(...bars);
+  setBars(bars, null);
   return { set: (digits) => setBars(bars, digits), press: (digit) => pressBar(bars, digit) };
 }
 
+/** `digits` holds a probability for each bar; null where nothing is known yet. */
 function setBars(bars, digits) {
   bars.forEach((bar, digit) => {
     const part = digits?.[digit] ?? 0;
-    bar.querySelector(".fill").style.transform = `scaleY(${part})`;
     const verb = bar.type === "button" ? "; complete as it" : "";
-    bar.setAttribute("aria-label", `${digit}: ${Math.round(100 * part)} percent${verb}`);
-    bar.title = `${digit}: ${(100 * part).toFixed(1)} %`;
+    const share = digits ? `${Math.round(100 * part)} percent` : "not known yet";
+    bar.querySelector(".fill").style.transform = `scaleY(${part})`;
+    bar.setAttribute("aria-label", `${digit}: ${share}${verb}`);
+    bar.title = digits ? `${digit}: ${(100 * part).toFixed(1)} %` : "";
   });
 }
 

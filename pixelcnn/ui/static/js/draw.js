@@ -2,15 +2,15 @@
 
 import { newestOnly } from "./ask.js";
 import { makeBars } from "./bars.js";
+import { COMPLETIONS, Completions, meanInk, scarcity } from "./completions.js";
 import { makeDivider } from "./divider.js";
 import { Ink } from "./ink.js";
 import { pack, unpack, wholeNumber } from "./link.js";
 import { Pad } from "./pad.js";
-import { digitButton, grow, inks, paint, show } from "./raster.js";
+import { inks, paint } from "./raster.js";
 import { inkOf, Starts } from "./starts.js";
 import { freshSeed, natsSentence } from "./words.js";
 
-const COMPLETIONS = 8;
 const MARGIN = 4; // the divider keeps this far from either end
 
 export class DrawView {
@@ -29,8 +29,7 @@ export class DrawView {
       () => this.#range(),
       (rows) => this.#setRows(rows),
     );
-    this.slots = Array.from({ length: COMPLETIONS }, () => this.#slot());
-    root.querySelector(".completions").replaceChildren(...this.slots.map((slot) => slot.button));
+    this.completions = new Completions(root.querySelector(".completions"), (k) => this.#watch(k));
     this.#wireTools();
   }
 
@@ -88,13 +87,6 @@ export class DrawView {
   #range() {
     const { height } = this.app.info;
     return { low: MARGIN, high: height - MARGIN, rows: this.rows, height };
-  }
-
-  #slot() {
-    const slot = digitButton();
-    slot.button.disabled = true;
-    slot.button.addEventListener("click", () => this.#watch(this.slots.indexOf(slot)));
-    return slot;
   }
 
   #watch(index) {
@@ -186,7 +178,7 @@ export class DrawView {
     const { rows, label, seed, ink } = this;
     this.refresh({
       version: ink.version,
-      ask: { levels, rows, label, seed, count: COMPLETIONS, model: this.app.name },
+      ask: { levels, rows, label, seed, count: COMPLETIONS, distinct: true, model: this.app.name },
     });
   }
 
@@ -194,7 +186,7 @@ export class DrawView {
     const answer = await this.app.ask("complete", request.ask);
     if (answer.model !== this.app.name) return;
     const calm = !this.pad.drawing && !stale();
-    this.answer = { ...answer, label: request.ask.label };
+    this.answer = { ...answer, label: request.ask.label, mean: meanInk(answer, this.count - 1) };
     this.#showAnswer(calm);
     this.#paint();
     this.root.querySelector(".completions").dataset.version = request.version;
@@ -202,22 +194,11 @@ export class DrawView {
 
   #showAnswer(calm) {
     if (!this.answer) return;
-    const { levels, labels, nats, posterior, rows } = this.answer;
-    this.slots.forEach(({ button, canvas, caption }, k) => {
-      (calm ? grow : show)(canvas, levels[k], { given: rows, max: this.count - 1 });
-      caption.textContent = labels
-        ? `${labels[k]} · ${nats[k].toFixed(0)} nats`
-        : `${nats[k].toFixed(0)} nats`;
-      button.disabled = false;
-      button.setAttribute("aria-label", `Completion ${k + 1}, ${caption.textContent}: watch it`);
-    });
+    const { nats, posterior, label } = this.answer;
+    this.completions.show(this.answer, this.count - 1, calm);
     this.bars.set(posterior);
-    const told = this.answer.label;
-    this.root.querySelector(".draw-explained").textContent = natsSentence(
-      nats[0],
-      "its half of the first one",
-      told,
-    );
+    this.root.querySelector(".draw-explained").textContent =
+      scarcity(this.answer) + natsSentence(nats[0], "its half of the first one", label);
   }
 
   /** The pad: ink above, and below the mean of the completions, faint where they differ. */
@@ -238,12 +219,8 @@ export class DrawView {
     );
   }
 
+  /** Of the last completions, where they fit the divider. */
   #mean() {
-    if (!this.answer || this.answer.rows !== this.rows) return null;
-    const { levels } = this.answer;
-    const scale = 1 / (levels.length * (this.count - 1));
-    return levels[0].map((row, i) =>
-      row.map((_, j) => scale * levels.reduce((sum, image) => sum + image[i][j], 0)),
-    );
+    return this.answer?.rows === this.rows ? this.answer.mean : null;
   }
 }

@@ -16,8 +16,9 @@ export class HowView {
     parts.push(paragraph(`${this.app.name}: ${architecture}, ${levels} levels, ${size}.`));
     if (metrics) parts.push(table(metrics));
     if (history.length) parts.push(lossCurves(history));
-    for (const picture of pictures) parts.push(samples(picture, this.app.files));
     this.root.querySelector(".results").replaceChildren(...parts);
+    const epochs = pictures.map((picture) => samples(picture, this.app.files));
+    this.root.querySelector(".epochs").replaceChildren(...epochs);
   }
 
   show() {}

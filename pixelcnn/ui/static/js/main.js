@@ -9,6 +9,7 @@ import { SampleView } from "./sample.js";
 import { WatchView } from "./watch.js";
 
 const NOTICE_MS = 6000;
+const LINK_MS = 60000; // time to copy it by hand
 
 class App {
   constructor(root, props, server) {
@@ -59,11 +60,11 @@ class App {
     return ask(this.server, name, request);
   }
 
-  notify(sentence) {
+  notify(sentence, ms = NOTICE_MS) {
     const notice = this.root.querySelector(".notice");
     notice.textContent = sentence;
     clearTimeout(this.fading);
-    this.fading = setTimeout(() => (notice.textContent = ""), NOTICE_MS);
+    this.fading = setTimeout(() => (notice.textContent = ""), ms);
   }
 
   /** Open an image in Watch. */
@@ -135,7 +136,7 @@ class App {
       await navigator.clipboard.writeText(link);
       this.notify("The link is in your clipboard: it opens what you see now.");
     } catch {
-      this.notify(link);
+      this.notify(link, LINK_MS); // a frame may not write to the clipboard
     }
   }
 }

@@ -37,7 +37,7 @@ export function paint(canvas, height, width, pixel) {
     for (let j = 0; j < width; j++, at += 4) {
       const ink = pixel(i, j);
       if (!ink) continue;
-      image.data.set(ink[0], at);
+      [image.data[at], image.data[at + 1], image.data[at + 2]] = ink[0];
       image.data[at + 3] = Math.round(255 * ink[1]);
     }
   }

@@ -1,7 +1,9 @@
 // Watch: a digit appears pixel by pixel, beside what the model expected.
 
 import { makeBars } from "./bars.js";
+import { PixelCursor } from "./cursor.js";
 import { drawCurve, runningNats } from "./curve.js";
+import { FIELD_WORDS, paintField } from "./field.js";
 import { pack, unpack, wholeNumber } from "./link.js";
 import { Player } from "./player.js";
 import { inks, lessMotion, paint, paintLevels } from "./raster.js";
@@ -13,7 +15,6 @@ export class WatchView {
     this.app = app;
     this.root = root;
     this.trace = null;
-    this.hovered = null; // index of the pixel under the pointer
     this.fields = {}; // by model, what a pixel can see
     this.player = new Player(() => this.#paint());
     this.soFar = root.querySelector(".so-far");
@@ -21,7 +22,11 @@ export class WatchView {
     this.scrubber = root.querySelector(".scrubber");
     this.field = root.querySelector("[name=field]");
     this.#wireControls();
-    for (const canvas of [this.soFar, this.expected]) this.#wireHover(canvas);
+    this.cursor = new PixelCursor(
+      [this.soFar, this.expected],
+      () => ({ ...this.app.info, end: this.player.index }),
+      () => this.#paint(),
+    );
     new ResizeObserver(() => this.#paint()).observe(root.querySelector(".curve"));
   }
 
@@ -139,23 +144,6 @@ export class WatchView {
     event.preventDefault();
   }
 
-  #wireHover(canvas) {
-    canvas.addEventListener("pointermove", (event) => {
-      if (!this.trace) return;
-      const box = canvas.getBoundingClientRect();
-      const { height, width } = this.app.info;
-      const row = Math.floor(((event.clientY - box.top) / box.height) * height);
-      const column = Math.floor(((event.clientX - box.left) / box.width) * width);
-      const index = row * width + column;
-      this.hovered = index >= 0 && index < this.player.index ? index : null;
-      this.#paint();
-    });
-    canvas.addEventListener("pointerleave", () => {
-      this.hovered = null;
-      this.#paint();
-    });
-  }
-
   async #loadField() {
     const { name } = this.app;
     this.fields[name] ??= (await this.app.ask("field", { model: name })).field;
@@ -177,10 +165,11 @@ export class WatchView {
     paint(this.expected, height, width, (i, j) =>
       i >= trace.rows && i * width + j < index ? [warm, trace.expected[i][j]] : null,
     );
-    const shown = this.hovered ?? Math.max(0, index - 1);
+    const shown = this.cursor.index ?? Math.max(0, index - 1);
     this.#mark(shown);
-    this.#paintField(shown);
-    this.bars.set(trace.digits?.[Math.floor(index / width)]);
+    const field = this.field.checked ? this.fields[this.app.name] : null;
+    paintField(this.root.querySelector(".overlay"), field, { height, width, index: shown });
+    this.bars.set(trace.digits?.[index]);
     this.scrubber.value = index;
     this.scrubber.setAttribute(
       "aria-valuetext",
@@ -193,10 +182,12 @@ export class WatchView {
 
   #say(shown, index) {
     const readout = this.root.querySelector(".readout");
-    readout.setAttribute("aria-live", this.player.playing ? "off" : "polite");
-    readout.textContent = index
+    const steady = !this.player.playing || this.cursor.index !== null;
+    readout.setAttribute("aria-live", steady ? "polite" : "off");
+    const sentence = index
       ? pixelSentence(this.trace, this.app.info.levels, shown)
       : "nothing drawn yet";
+    if (readout.textContent !== sentence) readout.textContent = sentence; // else it is read out again
     const nats = this.sums[index];
     this.root.querySelector(".watch-explained").textContent =
       `${nats.toFixed(1)} nats so far, ${this.sums.at(-1).toFixed(1)} in all: the steeper the curve, ` +
@@ -213,20 +204,4 @@ export class WatchView {
       mark.style.height = `${100 / height}%`;
     }
   }
-
-  /** Shade the earlier pixels that this one sees, chequer those that it does not. */
-  #paintField(index) {
-    const field = this.field.checked ? this.fields[this.app.name] : null;
-    const { height, width } = this.app.info;
-    const { text } = inks();
-    const [row, column] = [Math.floor(index / width), index % width];
-    paint(this.root.querySelector(".overlay"), height, width, (i, j) => {
-      if (!field || i * width + j >= index) return null;
-      if (field[row - i][j - column + width - 1]) return [text, 0.16];
-      return (i + j) % 2 ? [text, 0.5] : null;
-    });
-  }
 }
-
-const FIELD_WORDS =
-  "Shaded: what the marked pixel can see. Chequered: earlier, but in its blind spot or out of reach.";

@@ -1,0 +1,132 @@
+"""A browser that visits the page: the fixtures and gestures of the tests of the page."""
+
+import itertools
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.page_server import server_url
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+WAIT_MS = 20_000  # a busy machine; nothing waits longer than it has to
+
+# A desk by day, a telephone by night: what a journey has to pass on both.
+devices = pytest.mark.parametrize("device", [{"width": 1440}, {"width": 375, "scheme": "dark"}])
+
+
+@pytest.fixture(scope="module")
+def tab():
+    """One for all tests of a file, as each new one would compile Gradio's scripts again.
+
+    Not of the session: Playwright keeps an event loop running, and other tests run their own.
+    """
+    with sync_playwright() as playwright:
+        path = CHROMIUM or playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.skip("no Chromium is installed: `playwright install chromium` brings one")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+        context.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
+        yield context.new_page()
+        browser.close()
+
+
+@pytest.fixture
+def visit(tab):
+    """Open the page; at the end there must have been no error, and no horizontal scroll."""
+    errors = []
+
+    def note_error(error):
+        errors.append(str(error))
+
+    def note_line(line):
+        if line.type == "error":
+            errors.append(line.text)
+
+    def open_page(query="", width=1440, scheme="light", motion="no-preference"):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(color_scheme=scheme, reduced_motion=motion)
+        tab.goto(f"{server_url()}/?{query}")
+        tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")
+        return tab
+
+    tab.on("pageerror", note_error)
+    tab.on("console", note_line)
+    yield open_page
+    tab.remove_listener("pageerror", note_error)
+    tab.remove_listener("console", note_line)
+    assert errors == []
+    assert not tab.evaluate("document.querySelector('.pixelcnn').scrollWidth > window.innerWidth")
+
+
+@pytest.fixture
+def finger(tab):
+    """Drag a finger along points of the screen, as the browser's own touch events."""
+    session = tab.context.new_cdp_session(tab)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind, points):
+        places = [{"x": x, "y": y} for x, y in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    def drag(points, steps=6):
+        touch("touchStart", points[:1])
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            for k in range(1, steps + 1):
+                part = k / steps
+                touch("touchMove", [(x0 + part * (x1 - x0), y0 + part * (y1 - y0))])
+        touch("touchEnd", [])
+
+    yield drag
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()
+
+
+def on_pad(page, points):
+    """Points in pixels of the pad as points of the screen."""
+    box = page.locator(".pad").bounding_box()
+    scale = box["width"] / 28
+    return [(box["x"] + x * scale, box["y"] + y * scale) for x, y in points]
+
+
+def mouse(page, places):
+    """Drag the mouse along points of the screen."""
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
+def stroke(page, points):
+    """Draw by mouse along points in pixels of the pad."""
+    mouse(page, on_pad(page, points))
+
+
+def wait_for_completions(page):
+    """Until the completions are those of what is on the pad."""
+    page.wait_for_function(
+        "document.querySelector('.completions').dataset.version"
+        " === document.querySelector('.pad').dataset.version"
+    )
+
+
+def pixels(page, selector):
+    """What a canvas shows, as text to compare."""
+    return page.eval_on_selector(selector, "canvas => canvas.toDataURL()")
+
+
+def ink(page):
+    """How many pixels of the pad above its divider hold ink."""
+    return page.eval_on_selector(
+        ".pad",
+        """canvas => {
+          const rows = Number(document.querySelector('.pad-frame .divider').getAttribute('aria-valuenow'));
+          const data = canvas.getContext('2d').getImageData(0, 0, 28, rows).data;
+          return data.filter((value, k) => k % 4 === 3 && value > 0).length;
+        }""",
+    )

@@ -1,0 +1,184 @@
+"""Journeys through Draw in a real browser: by mouse, by keyboard, by touch."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page_browser import devices, ink, mouse, on_pad, pixels, stroke, wait_for_completions
+from tests.page_server import picture_of_a_one
+
+SEVEN = [(8, 6), (14, 3), (19, 6), (14, 12)]
+
+
+@devices
+def test_draw_by_mouse(visit, device):
+    page = visit(**device)
+    expect(page.locator(".inviting")).to_be_visible()
+    wait_for_completions(page)
+    stroke(page, SEVEN)
+    expect(page.locator(".inviting")).to_have_count(0)
+    wait_for_completions(page)
+    expect(page.locator(".completions .digit:enabled")).to_have_count(8)
+    drawn = ink(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".inviting")).to_be_visible()
+    page.get_by_role("button", name="Redo").click()
+    wait_for_completions(page)
+    assert ink(page) == drawn
+    page.get_by_role("button", name="Completion 1,").click()
+    expect(page.locator("#view-watch")).to_be_visible()
+    expect(page.locator(".scrubber")).not_to_have_value("0")
+
+
+@devices
+def test_draw_by_keyboard(visit, device):
+    page = visit(**device)
+    wait_for_completions(page)
+    pad = page.locator(".pad")
+    pad.focus()
+    for key in ("Space", "Shift+ArrowRight", "Shift+ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+    assert int(pad.get_attribute("data-version")) >= 2
+    page.keyboard.press("Control+z")
+    wait_for_completions(page)
+    page.get_by_role("button", name="Completion 2,").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#view-watch")).to_be_visible()
+    expect(page.locator("[data-player=play]")).to_be_focused()
+
+
+TOUCH_ACTION = "selector => getComputedStyle(document.querySelector(selector)).touchAction"
+
+
+def test_draw_by_touch(visit, finger):
+    page = visit(width=375)
+    wait_for_completions(page)
+    page.evaluate("document.addEventListener('pointercancel', () => (window.cancelled = true))")
+    finger(on_pad(page, [(14, 12), (14, 2), (8, 3)]))
+    expect(page.locator(".inviting")).to_have_count(0)
+    wait_for_completions(page)
+    assert 25 < ink(page) < 100
+    # A browser that took the stroke for a scroll would have cancelled it. (Without a screen it scrolls by
+    # no touch at all, so the rule that keeps real ones from it is looked at too.)
+    assert page.evaluate("[window.scrollY, window.cancelled]") == [0, None]
+    assert [
+        page.evaluate(TOUCH_ACTION, each) for each in (".pad", ".pad-frame .divider", ".answers")
+    ] == [
+        "none",
+        "none",
+        "auto",
+    ]
+
+
+def grip(page):
+    """Where the divider is taken."""
+    box = page.locator(".pad-frame .divider").bounding_box()
+    return box["x"] + box["width"] - 4, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "finger"])
+@devices
+def test_the_divider_is_dragged_from_4_to_24(visit, finger, device, pointer):
+    page = visit(**device)
+    stroke(page, SEVEN)
+    divider = page.get_by_role("slider", name="Rows you draw")
+    drag = finger if pointer == "finger" else lambda places: mouse(page, places)
+    for target, rows in ((20, 20), (27.5, 24), (1, 4), (10, 10)):
+        x, y = grip(page)
+        drag([(x, y), (x, on_pad(page, [(0, target)])[0][1])])
+        expect(divider).to_have_attribute("aria-valuenow", str(rows))
+    wait_for_completions(page)
+    assert page.evaluate("window.scrollY") == 0
+
+
+def test_the_divider_is_moved_by_keyboard(visit):
+    page = visit()
+    divider = page.get_by_role("slider", name="Rows you draw")
+    divider.focus()
+    for key, rows in (("ArrowDown", 15), ("End", 24), ("ArrowDown", 24), ("ArrowUp", 23)):
+        page.keyboard.press(key)
+        expect(divider).to_have_attribute("aria-valuenow", str(rows))
+    for key, rows in (("Home", 4), ("ArrowUp", 4), ("ArrowRight", 5)):
+        page.keyboard.press(key)
+        expect(divider).to_have_attribute("aria-valuenow", str(rows))
+    wait_for_completions(page)
+
+
+def test_completions_that_coincide_are_shown_once(visit):
+    page = visit()
+    wait_for_completions(page)
+
+    def three_of(route):
+        answer = route.fetch()
+        data = answer.json()
+        if "times" in data:
+            data["times"] = [20, 3, 1]
+            for key in ("levels", "labels", "nats"):
+                data[key] = data[key][:3]
+        route.fulfill(response=answer, body=json.dumps(data))
+
+    page.route("**/component_server/**", three_of)
+    stroke(page, SEVEN)
+    expect(page.locator(".draw-explained")).to_contain_text("24 draws brought only these 3")
+    expect(page.locator(".completions .digit:visible")).to_have_count(3)
+    wait_for_completions(page)
+    page.unroute_all(behavior="wait")  # what is under way is answered yet
+    page.get_by_role("button", name="More").click()
+    expect(page.locator(".completions .digit:visible")).to_have_count(8)
+    expect(page.locator(".draw-explained")).not_to_contain_text("draws brought")
+
+
+def test_a_digit_can_be_asked_for_and_others_drawn(visit):
+    page = visit()
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    page.get_by_role("button", name="7: ").click()
+    captions = page.locator(".completions .caption")
+    expect(captions.first).to_contain_text("7 ·")
+    before = captions.all_inner_texts()
+    page.get_by_role("button", name="More").click()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.completions .caption')]"
+        ".some((caption, k) => caption.textContent !== before[k])",
+        arg=before,
+    )
+
+
+@devices
+def test_presets_come_from_the_model_and_can_be_erased(visit, device):
+    page = visit(**device)
+    page.get_by_role("button", name="Start from top half 2").click()
+    wait_for_completions(page)
+    full = pixels(page, ".pad")
+    page.get_by_role("button", name="Eraser").click()
+    stroke(page, [(2, 2), (26, 2), (2, 5), (26, 8), (2, 11)])
+    wait_for_completions(page)
+    assert pixels(page, ".pad") != full
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".inviting")).to_be_visible()
+
+
+def test_upload_of_a_picture_and_of_a_text_named_png(visit):
+    page = visit()
+    wait_for_completions(page)
+    upload = page.locator("[name=upload]")
+    upload.set_input_files(
+        {"name": "digit.png", "mimeType": "image/png", "buffer": b"not a picture"}
+    )
+    expect(page.locator(".notice")).to_contain_text("not a picture that can be read")
+    upload.set_input_files(
+        {"name": "digit.png", "mimeType": "image/png", "buffer": picture_of_a_one()}
+    )
+    expect(page.locator(".inviting")).to_have_count(0)
+    wait_for_completions(page)
+
+
+def test_a_model_of_greys_without_classes(visit):
+    page = visit()
+    page.get_by_text("Greys").click()
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    expect(page.locator(".posterior")).to_be_hidden()
+    page.get_by_role("tab", name="Watch").click()
+    expect(page.locator(".readout")).to_contain_text("of 3")
