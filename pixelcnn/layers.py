@@ -52,12 +52,12 @@ class MaskedConv2d(nn.Conv2d):
         mask[..., centre, : centre + (mask_type == "B")] = 1
         self.register_buffer("mask", mask, persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
+    def forward(self, x: Tensor, above: Tensor | None = None) -> Tensor:
+        """Convolve. Shape (B, H, W, in) -> (B, H, W, out); for `above` see `lay_on`."""
         # Rows of the kernel below the centre are masked whole: leave them out.
         centre = self.kernel_size[0] // 2
         weight = (self.weight * self.mask)[:, :, : centre + 1]
-        padded = F.pad(x, (0, 0, centre, centre, centre, 0)).permute(0, 3, 1, 2)
+        padded = F.pad(lay_on(x, above, centre), (0, 0, centre, centre)).permute(0, 3, 1, 2)
         return F.conv2d(padded, weight, self.bias).permute(0, 2, 3, 1)
 
     def matrices(self) -> tuple[Tensor, Tensor]:
@@ -70,6 +70,23 @@ class MaskedConv2d(nn.Conv2d):
         seen = int(self.mask[0, 0, centre].sum())
         above, left = weight[:, :centre], weight[:, centre, :seen]
         return above.flatten(1).contiguous(), left.flatten(1).contiguous()
+
+
+def lay_on(x: Tensor, above: Tensor | None, count: int) -> Tensor:
+    """Put `count` rows on top of x: the last of those above it, and zeros above the image.
+
+    Args:
+        x: (B, H, W, D).
+        above: (B, rows, W, D), of the image from its top on; None for none.
+        count: how many.
+
+    Returns:
+        (B, count + H, W, D).
+    """
+    if above is not None and count:
+        x = torch.cat([above[:, -count:], x], 1)
+        count -= min(count, above.shape[1])
+    return F.pad(x, (0, 0, 0, 0, count, 0))
 
 
 def taps(row: Tensor, count: int, step: int, width: int) -> Tensor:
@@ -136,10 +153,10 @@ class CausalConv2d(nn.Conv2d):
         self.pad = pad
         self.to(memory_format=torch.channels_last)  # so that `matrix` is a view
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
+    def forward(self, x: Tensor, above: Tensor | None = None) -> Tensor:
+        """Convolve. Shape (B, H, W, in) -> (B, H, W, out); for `above` see `lay_on`."""
         left, right, top = self.pad
-        padded = F.pad(x, (0, 0, left, right, top, 0)).permute(0, 3, 1, 2)
+        padded = F.pad(lay_on(x, above, top), (0, 0, left, right)).permute(0, 3, 1, 2)
         y = F.conv2d(padded, self.weight, self.bias, dilation=self.dilation)
         # A kernel that hides the pixel itself yields a row or column too many, at the far end.
         return y.permute(0, 2, 3, 1)[:, : x.shape[1], : x.shape[2]]
@@ -200,18 +217,21 @@ class GatedBlock(nn.Module):
             e_v, e_h = e_v[:, 0, 0], e_h[:, 0, 0]
         return self.vertical.bias + e_v, self.horizontal.bias + e_h
 
-    def forward(self, v: Tensor, h: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, v: Tensor, h: Tensor, label: Tensor | None, above: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Apply the block to both stacks.
 
         Args:
             v, h: (B, H, W, D). Row i of v knows rows above i; pixel j of h also those left of j.
             label: (B,) or None.
+            above: rows of v above these, see `lay_on`.
 
         Returns:
             v', h', skip, each (B, H, W, D).
         """
         e_v, e_h = self.embed(label, v.dtype)
-        link, v = self.finish_vertical(v, self.vertical(v) + e_v)
+        link, v = self.finish_vertical(v, self.vertical(v, above) + e_v)
         return v, *self.finish_horizontal(h, self.horizontal(h) + link + e_h)
 
     def raise_vertical(self, v: Tensor, label: Tensor | None) -> Tensor:
@@ -268,9 +288,12 @@ class ResidualBlock(nn.Module):
         e = self.embed(label, self.conv.weight.dtype)
         return self.conv.bias + (e[:, 0, 0] if isinstance(e, Tensor) else e)
 
-    def forward(self, a: Tensor, label: Tensor | None) -> Tensor:
-        """Apply the block. Shape (B, H, W, 2D), (B,) -> (B, H, W, 2D)."""
-        return self.finish(a, self.conv(self.narrow(a)) + self.embed(label, a.dtype))
+    def forward(self, a: Tensor, label: Tensor | None, above: Tensor | None = None) -> Tensor:
+        """Apply the block. Shape (B, H, W, 2D), (B,) -> (B, H, W, 2D).
+
+        `above` are rows (B, rows, W, D) above these of what the masked convolution reads, see `lay_on`.
+        """
+        return self.finish(a, self.conv(self.narrow(a), above) + self.embed(label, a.dtype))
 
     def narrow(self, a: Tensor) -> Tensor:
         """What the masked convolution reads. Shape (..., 2D) -> (..., D)."""

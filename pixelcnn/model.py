@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
+from pixelcnn.derived import Blank, blank
 from pixelcnn.likelihood import make_likelihood
 from pixelcnn.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.pixels import to_input
@@ -74,6 +75,12 @@ class PixelCNN(nn.Module):
         x = to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)
         return self.split_logits(self.network(x, label))
 
+    def blank(self) -> Blank:
+        """The network on a blank image of each class, run once for its weights."""
+        c = self.config
+        levels = torch.zeros(c.height, c.width, c.in_channels, device=self.device)
+        return blank(self.network, to_input(levels, c.levels, self.dtype), self.num_classes)
+
     def split_logits(self, logits: Tensor) -> Tensor:
         """From the network's order to the likelihood's. Shape (B, H, W, C*P) -> (B, C, H, W, P)."""
         return logits.unflatten(-1, (self.config.in_channels, -1)).permute(0, 3, 1, 2, 4)
@@ -109,9 +116,23 @@ class PixelCNN(nn.Module):
         """
         images = levels.repeat_interleave(self.num_classes, 0)
         labels = torch.arange(self.num_classes, device=self.device).repeat(len(levels))
+        one = self.log_prob if torch.is_grad_enabled() else self._log_prob_below_blank
         parts = zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
-        each = torch.cat([self.log_prob(image, label) for image, label in parts])
+        each = torch.cat([one(image, label) for image, label in parts])
         return each.unflatten(0, (len(levels), self.num_classes))
+
+    def _log_prob_below_blank(self, levels: Tensor, label: Tensor) -> Tensor:
+        """`log_prob`, looked up for the first rows that are blank in all images."""
+        self.check_levels(levels)
+        ink = levels.flatten(0, 1).any(2).any(0)  # (H,), of each row
+        rows = int(ink.long().cumsum(0).eq(0).sum())
+        known = self.blank()
+        logits = known.logits[label, :rows]
+        if rows < levels.shape[2]:
+            x = to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)[:, rows:]
+            above = known.above(rows, label, len(levels)) if rows else None
+            logits = torch.cat([logits, self.network(x, label, above)], 1)
+        return self.likelihood.log_prob(self.split_logits(logits), levels)
 
     def _mixture_log_prob(self, given_class: Tensor) -> Tensor:
         """The mixture's conditionals. Shape (B, classes, C, H, W) -> (B, C, H, W)."""

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -12,6 +13,16 @@ from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
 from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock
+
+
+@dataclass(frozen=True)
+class Above:
+    """What a network knows of the first rows of images, so that it need only run on those below."""
+
+    x: Tensor  # (B, rows, W, C), network input
+    features: Sequence[
+        Tensor
+    ]  # of each block what its convolution of earlier rows reads, (B, rows, W, D)
 
 
 class Head(nn.Module):
@@ -65,22 +76,28 @@ class GatedNetwork(nn.Module):
         columns = torch.linspace(-1, 1, config.width)[None].expand(config.height, -1)
         self.register_buffer("coordinates", torch.stack([rows, columns], -1), persistent=False)
 
-    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
         """Logits of every pixel given all earlier ones.
 
         Args:
             x: (B, H, W, C), from `pixels.to_input`.
             label: (B,) or None.
+            above: given if x begins below the first row.
 
         Returns:
             (B, H, W, out).
         """
-        place_v, place_h = self.place(self.coordinates[: x.shape[1]]).chunk(2, -1)
-        v = self.first_vertical(x) + place_v
+        x_above, features = (
+            (above.x, above.features) if above else (None, [None] * len(self.blocks))
+        )
+        start = 0 if above is None else above.x.shape[1]
+        place = self.place(self.coordinates[start : start + x.shape[1]])
+        place_v, place_h = place.chunk(2, -1)
+        v = self.first_vertical(x, x_above) + place_v
         h = self.first_horizontal(x) + self.first_link(v) + place_h
         skips = 0.0
-        for block in self.blocks:
-            v, h, skip = block(v, h, label)
+        for block, v_above in zip(self.blocks, features, strict=True):
+            v, h, skip = block(v, h, label, v_above)
             skips = skips + skip
         return self.head(skips)
 
@@ -115,11 +132,14 @@ class ResidualNetwork(nn.Module):
         self.blocks = cast(Sequence[ResidualBlock], blocks)
         self.head = Head(2 * dim, self.HIDDEN, out)
 
-    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
-        """Logits of every pixel given the earlier ones it sees. Shapes as in `GatedNetwork`."""
-        a = self.first(x)
-        for block in self.blocks:
-            a = block(a, label)
+    def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
+        """Logits of every pixel given the earlier ones it sees. Arguments as in `GatedNetwork`."""
+        x_above, features = (
+            (above.x, above.features) if above else (None, [None] * len(self.blocks))
+        )
+        a = self.first(x, x_above)
+        for block, narrow_above in zip(self.blocks, features, strict=True):
+            a = block(a, label, narrow_above)
         return self.head(a)
 
     def cached(self, x: Tensor, label: Tensor | None) -> Iterator[Tensor]:

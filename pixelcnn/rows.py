@@ -6,15 +6,15 @@ kernels read, gathered; at small batches the time is that of calling operations,
 into them are made once, and each product adds to what is there.
 """
 
-import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from pixelcnn.derived import Blank, once
 from pixelcnn.layers import taps
 from pixelcnn.networks import GatedNetwork, ResidualNetwork
 
@@ -46,7 +46,7 @@ def start_rows(
     x: Tensor,
     label: Tensor | None,
     height: int,
-    blank: "Blank | None" = None,
+    blank: Blank | None = None,
 ) -> Rows:
     """Start a sweep below given rows.
 
@@ -79,51 +79,6 @@ def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Te
     some = torch.arange(len(x), device=x.device)
     first = some.new_empty(int(pair.max()) + 1).scatter_(0, pair, some)
     return x[first], None if label is None else label[first], pair
-
-
-T = TypeVar("T")
-# By network: its parameters as they were, each with its version, and what was derived from them.
-_derived: weakref.WeakKeyDictionary[nn.Module, tuple[list[tuple[Tensor, int]], dict[str, Any]]]
-_derived = weakref.WeakKeyDictionary()
-
-
-def _once(network: nn.Module, name: str, derive: Callable[[], T]) -> T:
-    """What `derive` makes of the weights, by name, made anew only when they have changed."""
-    now = [(p.detach(), 0 if p.is_inference() else p._version) for p in network.parameters()]
-    before, results = _derived.get(network, ([], {}))
-    # The aliases in `before` keep the memory of old weights, so that its address is not given to new ones.
-    if [(p.data_ptr(), v) for p, v in before] != [(p.data_ptr(), v) for p, v in now]:
-        results = {}
-        _derived[network] = now, results
-    if name not in results:
-        results[name] = derive()
-    return cast(T, results[name])
-
-
-class Blank(NamedTuple):
-    """A network on blank images, one of each class: what all images share above their first ink."""
-
-    logits: Tensor  # (classes or 1, H, W, out)
-    features: list[
-        Tensor
-    ]  # of each block, what its convolution of earlier rows reads, (.., H, W, D)
-
-
-def blank_rows(network: GatedNetwork | ResidualNetwork, x: Tensor, num_classes: int) -> Blank:
-    """Run the network on a blank image for each class, once for its weights.
-
-    Args:
-        network: whose weights are used.
-        x: (H, W, C) network input of a blank image.
-        num_classes: 0 for none.
-    """
-
-    def derive() -> Blank:
-        label = torch.arange(num_classes, device=x.device) if num_classes else None
-        image = x.expand(max(1, num_classes), *x.shape)
-        return Blank(network(image, label), list(network.cached(image, label)))
-
-    return _once(network, "blank", derive)
 
 
 def _transposed(matrix: Tensor) -> Tensor:
@@ -181,7 +136,7 @@ def _known(
 ) -> tuple[Iterable[Tensor], Tensor]:
     """The cached features of given rows, (G, rows, W, D) a block, and which of them each image has."""
     if blank is not None:
-        return blank.features, x.new_zeros(len(x), dtype=torch.long) if label is None else label
+        return blank.features, blank.which(label, len(x))
     x, label, pair = distinct(x, label)
     return network.cached(x, label), pair
 
@@ -237,7 +192,7 @@ class GatedRows:
         batch, self.index, self.width, channels = x.shape  # index: of the next row
         self.network, self.dim, self.reach = network, network.dim, network.REACH
         self.dilations = [block.dilation for block in network.blocks]
-        self.weights = _once(network, "rows", lambda: _GatedWeights(network))
+        self.weights = once(network, "rows", lambda: _GatedWeights(network))
         size = (self.width * batch, 2 * self.dim)
         self.biases = [
             [bias.expand(self.width, batch, -1).reshape(size) for bias in block.biases(label)]

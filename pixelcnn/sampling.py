@@ -24,10 +24,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pixelcnn.derived import Blank
 from pixelcnn.devices import one_thread_per_operation
 from pixelcnn.model import Label, PixelCNN
 from pixelcnn.pixels import to_input
-from pixelcnn.rows import Blank, Rows, blank_rows, start_rows
+from pixelcnn.rows import Rows, start_rows
 
 MIN_PART = 8  # images that are worth a thread of their own
 
@@ -203,11 +204,7 @@ def draw_fast(
     Returns:
         levels (B, C, H, W); the logits of the rows drawn (B, C, H - rows, W, P); row passes.
     """
-    c = model.config
-    no_ink = to_input(
-        torch.zeros(c.height, c.width, c.in_channels, device=model.device), c.levels, model.dtype
-    )
-    blank = blank_rows(model.network, no_ink, c.num_classes)
+    blank = model.blank()
 
     def sweep(levels: Tensor, uniforms: Tensor, label: Tensor | None) -> Drawn:
         return _sweep(model, blank, levels, uniforms, label, rows, temperature)
@@ -271,7 +268,7 @@ def _blank_until(
     if levels[:rows].any():
         return rows
     height, width, batch, channels = uniforms.shape
-    which = levels.new_zeros(batch) if label is None else label
+    which = blank.which(label, batch)
     for i in range(rows, height):
         above = blank.logits[:, i][which].view(batch, width, channels, -1).transpose(0, 1)
         if model.likelihood.draw(above, uniforms[i], temperature).any():

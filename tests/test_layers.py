@@ -16,6 +16,7 @@ from pixelcnn.layers import (
     gate,
     taps,
 )
+from pixelcnn.networks import Above
 from pixelcnn.rows import start_rows
 from tests.toys import (
     architectures,
@@ -140,7 +141,20 @@ def test_taps_gather_what_a_dilated_kernel_reads():
     assert taps(row, 3, 2, 3).tolist() == [[[0, 2, 4]], [[1, 3, 5]], [[2, 4, 6]]]
 
 
-# Networks by rows
+# Networks in parts
+
+
+@architectures
+@classes
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@torch.no_grad()
+def test_network_goes_on_below_rows_that_it_knows(architecture, num_classes, rows):
+    dilations = (1, 2, 4) if architecture == "gated" else (1, 1, 1)
+    config = toy_config(architecture, num_classes=num_classes, height=6, dilations=dilations)
+    network, label, x = wild_model(config).network, random_labels(config, 3), noise(3, 6, 5, 1)
+    features = [each[:, :rows] for each in network.cached(x, label)]
+    below = network(x[:, rows:], label, Above(x[:, :rows], features))
+    torch.testing.assert_close(below, network(x, label)[:, rows:])
 
 
 @architectures

@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -270,3 +271,28 @@ def test_model_without_classes_takes_no_label():
     sentence = "This model has no classes: label must be None."
     with pytest.raises(ValueError, match=exactly(sentence)):
         PixelCNN(config).log_prob(random_levels(config, 2), 0)
+
+
+@architectures
+@likelihoods
+@pytest.mark.parametrize("given", [1, 2, 4])
+@pytest.mark.parametrize("blank", [0, 1, 2, 4])
+def test_class_log_prob_looks_up_blank_rows(architecture, likelihood, blank, given):
+    config = toy_config(architecture, likelihood, num_classes=3)
+    model, levels = wild_model(config), random_levels(config, 4)[:, :, :given]
+    levels[:, :, :blank] = 0
+    with torch.no_grad():
+        each = model.class_log_prob(levels)
+    for label in range(3):
+        torch.testing.assert_close(each[:, label], model.log_prob(levels, label).detach())
+
+
+@torch.no_grad()
+def test_blank_rows_are_derived_in_the_precision_of_the_weights():
+    model = copy.deepcopy(wild_model(toy_config(num_classes=3))).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = model.blank().logits
+    assert rough.dtype == torch.float32
+    blank = torch.zeros(3, 1, 4, 5, dtype=torch.long)
+    exact = model(blank, torch.arange(3))
+    torch.testing.assert_close(model.split_logits(rough), exact)
