@@ -22,7 +22,7 @@ PAGE_FILES = (
     "LICENSE",
     "app.py",
     "docs/*.gif",
-    "docs/*.png",
+    "docs/page-*.png",
     "pixelcnn/**/*.py",
     "pixelcnn/ui/static/**/*.*",
     "weights/*/*.json",
