@@ -22,7 +22,7 @@ PAGE_FILES = (
     "LICENSE",
     "app.py",
     "docs/*.gif",
-    "docs/page-*.png",
+    "docs/*.png",
     "pixelcnn/**/*.py",
     "pixelcnn/ui/static/**/*.*",
     "weights/*/*.json",
