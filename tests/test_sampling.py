@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelcnn import sampling
+from pixelcnn import sweep
 from pixelcnn.model import PixelCNN
 from pixelcnn.sampling import complete, digit_posterior, draw_fast, draw_naive, generate
 from tests.toys import (
@@ -147,7 +147,7 @@ class StubRows:
 def draw_with(monkeypatch, logits):
     """Draw one blank image with these logits and uniforms of a half."""
     model = wild_model(toy_config())
-    monkeypatch.setattr(sampling, "start_rows", lambda *_: StubRows(logits))
+    monkeypatch.setattr(sweep, "start_rows", lambda *_: StubRows(logits))
     blank = torch.zeros(1, 1, 4, 5, dtype=torch.long)
     uniforms = torch.full(blank.shape, 0.5, dtype=torch.float64)
     return draw_fast(model, blank, uniforms, None)
