@@ -56,10 +56,10 @@ def test_metrics_are_those_of_the_weights(folder):
 
 
 def test_the_binary_digits_look_like_digits():
-    """Each of the ten, drawn at random, is told apart by the model itself from the other nine."""
-    model = pixelcnn.load("weights/binary")
-    samples = pixelcnn.generate(model, 10, label=torch.arange(10), temperature=0.7, seed=0)
+    """Five of each of the ten, drawn at random, are told apart by the model itself from the other nine."""
+    model, label = pixelcnn.load("weights/binary"), torch.arange(10).repeat(5)
+    samples = pixelcnn.generate(model, len(label), label=label, temperature=0.7, seed=0)
     ink = samples.levels.float().mean((1, 2, 3))
     assert ((ink > 0.02) & (ink < 0.4)).all()
     posterior = pixelcnn.digit_posterior(model, samples.levels, rows=28)
-    assert posterior.argmax(1).eq(torch.arange(10)).float().mean() >= 0.9
+    assert posterior.argmax(1).eq(label).float().mean() >= 0.9
