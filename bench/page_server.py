@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -16,19 +16,24 @@ START_LIMIT_S = 120
 
 
 @contextmanager
-def app(weights: Path | None) -> Iterator[str]:
-    """Serve the page on a free port; yields its address."""
+def app(
+    weights: Path | None,
+    variables: Mapping[str, str] | None = None,
+    *,
+    limit_s: float = START_LIMIT_S,
+) -> Iterator[str]:
+    """Serve the page on a free port, with these environment variables too; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "app.py", "--port", str(port)]
     if weights:
         command += ["--weights", str(weights.resolve())]
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", **(variables or {})}
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, server)
+        wait_for(url, server, limit_s=limit_s)
         yield url
     finally:
         server.terminate()
@@ -57,8 +62,13 @@ def _words(path: Path) -> list[str]:
         return []
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_LIMIT_S
+def wait_for(url: str, server: subprocess.Popen[bytes], *, limit_s: float = START_LIMIT_S) -> None:
+    """Wait for the first answer of a page that was just started.
+
+    Raises:
+        RuntimeError: if there is none within the limit, or the process ends.
+    """
+    end = time.monotonic() + limit_s
     while time.monotonic() < end and server.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=5).close()
@@ -66,4 +76,4 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.2)
         else:
             return
-    raise RuntimeError(f"app.py did not answer at {url}.")
+    raise RuntimeError(f"app.py did not answer at {url}, exit status {server.poll()}.")

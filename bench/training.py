@@ -15,61 +15,58 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from bench.machine import machine
 from bench.reference import PlainRun
-from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn import config, training
 from pixelcnn.data import load_images, training_batches
 from pixelcnn.model import PixelCNN
-from pixelcnn.training import start, train_step
 
 Step = Callable[[Tensor, Tensor], Tensor]  # levels (B, 1, H, W) and labels (B,) to nats per image
 
 LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
-MODEL = ModelConfig(num_classes=10)
+CLASSES = 10
 
 
-def own_step(precision: str, folder: Path) -> Step:
-    """A step of this version."""
-    values = settings(precision)
-    run = start(MODEL, TrainConfig.from_dict(values), folder, torch.device("cpu"))
+def project_step(config: ModuleType, training: ModuleType, precision: str, folder: Path) -> Step:
+    """A step of a version of this project, by its modules."""
+    settings = {"lr": LR, "weight_decay": WEIGHT_DECAY, "grad_clip": CLIP, "ema": DECAY}
+    run_config = config.TrainConfig(**settings, precision=precision)
+    model = config.ModelConfig(num_classes=CLASSES)
+    run = training.start(model, run_config, folder, torch.device("cpu"))
     run.model.train()
-    return lambda levels, labels: train_step(run, levels, labels, LR).detach()
-
-
-def settings(precision: str) -> dict[str, object]:
-    """The run's config as JSON, so that another version can be given the same."""
-    config = TrainConfig(lr=LR, weight_decay=WEIGHT_DECAY, grad_clip=CLIP, ema=DECAY)
-    return config.to_dict() | {"precision": precision}
+    return lambda levels, labels: training.train_step(run, levels, labels, LR).detach()
 
 
 def plain_step() -> Step:
     """A step of the reference."""
     torch.manual_seed(0)
-    run = PlainRun(PixelCNN(MODEL), lr=LR, weight_decay=WEIGHT_DECAY, clip=CLIP)
+    run = PlainRun(
+        PixelCNN(config.ModelConfig(num_classes=CLASSES)),
+        lr=LR,
+        weight_decay=WEIGHT_DECAY,
+        clip=CLIP,
+    )
     return lambda levels, labels: run.step(levels, labels, decay=DECAY)
 
 
-def other_step(checkout: Path, precision: str, folder: Path) -> Step:
-    """A step of the version in another checkout, imported beside this one."""
+def import_from(checkout: Path) -> tuple[ModuleType, ModuleType]:
+    """The modules `config` and `training` of another checkout, imported beside ours."""
     ours = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
     sys.path.insert(0, str(checkout))
     try:
-        config = importlib.import_module("pixelcnn.config")
-        training = importlib.import_module("pixelcnn.training")
+        names = ("pixelcnn.config", "pixelcnn.training")
+        config, training = (importlib.import_module(name) for name in names)
+        return config, training
     finally:
         sys.path.pop(0)
         for name in [name for name in sys.modules if is_ours(name)]:
             del sys.modules[name]
         sys.modules.update(ours)
-    model = config.ModelConfig(num_classes=10)
-    run_config = config.TrainConfig.from_dict(settings(precision))
-    run = training.start(model, run_config, folder, torch.device("cpu"))
-    run.model.train()
-    return lambda levels, labels: training.train_step(run, levels, labels, LR).detach()
 
 
 def is_ours(module: str) -> bool:
@@ -101,9 +98,13 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
-        steps = {"reference": plain_step(), "ours": own_step(args.precision, Path(folder))}
+        versions = {"ours": (config, training)}
         if args.other:
-            steps["other"] = other_step(args.other, args.precision, Path(folder))
+            versions["other"] = import_from(args.other)
+        steps = {"reference": plain_step()} | {
+            name: project_step(*modules, args.precision, Path(folder))
+            for name, modules in versions.items()
+        }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     losses: dict[str, list[float]] = {name: [] for name in steps}
     for levels, labels in batches(args.data_dir, args.steps, args.batch_size):

@@ -12,7 +12,9 @@ from pixelcnn.networks import Above, GatedNetwork, ResidualNetwork
 Network = GatedNetwork | ResidualNetwork
 T = TypeVar("T")
 # By network: its parameters as they were, each with its version, and what was derived from them.
-_derived: weakref.WeakKeyDictionary[nn.Module, tuple[list[tuple[Tensor, int]], dict[str, Any]]]
+_derived: weakref.WeakKeyDictionary[
+    nn.Module, tuple[list[tuple[Tensor, int]], dict[tuple[str, bool], Any]]
+]
 _derived = weakref.WeakKeyDictionary()
 
 
@@ -24,16 +26,22 @@ def once(network: nn.Module, name: str, derive: Callable[[], T]) -> T:
     if [(p.data_ptr(), v) for p, v in before] != [(p.data_ptr(), v) for p, v in now]:
         results = {}
         _derived[network] = now, results
-    name = f"{name}, dropout" if network.training else name
-    if name not in results:
+    key = name, network.training  # dropout acts in training
+    if key not in results:
         device = next(network.parameters()).device.type
         with torch.no_grad(), torch.autocast(device, enabled=False):
-            results[name] = derive()
-    return cast(T, results[name])
+            results[key] = derive()
+    return cast(T, results[key])
 
 
 class Blank:
-    """A network on blank images, one of each class: what all images share above their first ink."""
+    """A network on blank images, one of each class: what all images share above their first ink.
+
+    Args:
+        network: whose weights are used.
+        x: (H, W, C) network input of a blank image.
+        num_classes: 0 for none.
+    """
 
     def __init__(self, network: Network, x: Tensor, num_classes: int) -> None:
         label = torch.arange(num_classes, device=x.device) if num_classes else None
@@ -52,14 +60,3 @@ class Blank:
         image = self.which(label, batch)
         features = [each[image, :rows] for each in self.features]
         return Above(self.x[:rows].expand(batch, -1, -1, -1), features)
-
-
-def blank(network: Network, x: Tensor, num_classes: int) -> Blank:
-    """The network on blank images, run once for its weights.
-
-    Args:
-        network: whose weights are used.
-        x: (H, W, C) network input of a blank image.
-        num_classes: 0 for none.
-    """
-    return once(network, "blank", lambda: Blank(network, x, num_classes))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.derived import Blank, blank
+from pixelcnn.derived import Blank, once
 from pixelcnn.likelihood import make_likelihood
 from pixelcnn.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.pixels import to_input
@@ -77,9 +77,12 @@ class PixelCNN(nn.Module):
 
     def blank(self) -> Blank:
         """The network on a blank image of each class, run once for its weights."""
+        return once(self.network, "blank", self._derive_blank)
+
+    def _derive_blank(self) -> Blank:
         c = self.config
         levels = torch.zeros(c.height, c.width, c.in_channels, device=self.device)
-        return blank(self.network, to_input(levels, c.levels, self.dtype), self.num_classes)
+        return Blank(self.network, to_input(levels, c.levels, self.dtype), self.num_classes)
 
     def split_logits(self, logits: Tensor) -> Tensor:
         """From the network's order to the likelihood's. Shape (B, H, W, C*P) -> (B, C, H, W, P)."""

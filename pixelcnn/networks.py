@@ -25,6 +25,13 @@ class Above:
     ]  # of each block what its convolution of earlier rows reads, (B, rows, W, D)
 
 
+def _parts(
+    above: Above | None, blocks: int
+) -> tuple[Tensor | None, Sequence[Tensor] | Sequence[None]]:
+    """What lies above for the first layer, and for each block."""
+    return (None, [None] * blocks) if above is None else (above.x, above.features)
+
+
 class Head(nn.Module):
     """ReLU, 1x1, ReLU, 1x1: from features to logits (arXiv:1601.06759, table 1)."""
 
@@ -87,9 +94,7 @@ class GatedNetwork(nn.Module):
         Returns:
             (B, H, W, out).
         """
-        x_above, features = (
-            (above.x, above.features) if above else (None, [None] * len(self.blocks))
-        )
+        x_above, features = _parts(above, len(self.blocks))
         start = 0 if above is None else above.x.shape[1]
         place = self.place(self.coordinates[start : start + x.shape[1]])
         place_v, place_h = place.chunk(2, -1)
@@ -134,9 +139,7 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
         """Logits of every pixel given the earlier ones it sees. Arguments as in `GatedNetwork`."""
-        x_above, features = (
-            (above.x, above.features) if above else (None, [None] * len(self.blocks))
-        )
+        x_above, features = _parts(above, len(self.blocks))
         a = self.first(x, x_above)
         for block, narrow_above in zip(self.blocks, features, strict=True):
             a = block(a, label, narrow_above)

@@ -18,10 +18,8 @@ from pixelcnn.hub import (
 )
 from pixelcnn.model import PixelCNN
 from pixelcnn.record import read_record
-from pixelcnn.render import grid
-from pixelcnn.sampling import generate
+from pixelcnn.render import sample_grid
 
-GRID = 64  # samples on the card
 # Of an earlier push: what this one does not bring would be said of other weights.
 RECORDS = (METRICS, TRAINING, LOG, "loss.png", "samples*.png")
 
@@ -94,5 +92,5 @@ def locate(folder: Path) -> tuple[Path, Path]:
 def samples_png(model: PixelCNN) -> bytes:
     """A grid of samples, drawn from exactly these weights: a run's last grid may be of other ones."""
     file = io.BytesIO()
-    grid(generate(model, GRID, seed=0).levels, model.config.levels).save(file, "PNG")
+    sample_grid(model, seed=0).save(file, "PNG")
     return file.getvalue()

@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from pixelcnn.model import PixelCNN
 from pixelcnn.pixels import to_greys
+from pixelcnn.sampling import generate
 
 
 def grid(levels: Tensor, count: int, *, columns: int = 8, scale: int = 3) -> Image.Image:
@@ -33,6 +35,11 @@ def grid(levels: Tensor, count: int, *, columns: int = 8, scale: int = 3) -> Ima
         sheet[top : top + height, left : left + width] = image
     picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def sample_grid(model: PixelCNN, seed: int) -> Image.Image:
+    """64 samples of any digit at temperature 1; no other random draw is disturbed."""
+    return grid(generate(model, 64, seed=seed).levels, model.config.levels)
 
 
 def save_loss_curves(history: list[dict[str, Any]], path: Path) -> None:

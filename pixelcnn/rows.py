@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixelcnn.derived import Blank, once
+from pixelcnn.derived import Blank, Network, once
 from pixelcnn.layers import taps
 from pixelcnn.networks import GatedNetwork, ResidualNetwork
 
@@ -42,7 +42,7 @@ class Rows(Protocol):
 
 
 def start_rows(
-    network: GatedNetwork | ResidualNetwork,
+    network: Network,
     x: Tensor,
     label: Tensor | None,
     height: int,
@@ -132,7 +132,7 @@ class _Gate:
 
 
 def _known(
-    network: GatedNetwork | ResidualNetwork, x: Tensor, label: Tensor | None, blank: Blank | None
+    network: Network, x: Tensor, label: Tensor | None, blank: Blank | None
 ) -> tuple[Iterable[Tensor], Tensor]:
     """The cached features of given rows, (G, rows, W, D) a block, and which of them each image has."""
     if blank is not None:

@@ -79,12 +79,14 @@ def _sweep(
     levels, uniforms = levels.long().permute(2, 3, 0, 1).clone(), uniforms.permute(2, 3, 0, 1)
     shape = (c.height - rows, *levels.shape[1:], model.likelihood.parameters)
     logits = torch.empty(shape, dtype=model.dtype, device=model.device)
-    start = _blank_until(model, blank, levels, logits, uniforms, label, rows, temperature)
+    known = None if levels[:rows].any() else blank
+    start = rows
+    if known is not None:
+        start = _blank_until(model, known, logits, uniforms, label, rows, temperature)
     levels[rows:start] = 0
     passes = [0] * (start - rows)
     given = to_input(levels[:start], c.levels, model.dtype).permute(2, 0, 1, 3)
-    is_blank = start > rows or not levels[:rows].any()
-    sweep = start_rows(model.network, given, label, c.height, blank if is_blank else None)
+    sweep = start_rows(model.network, given, label, c.height, known)
     guess = levels[start - 1] if start else torch.zeros_like(levels[0])
     for i in range(start, c.height):
         sweep.above()
@@ -98,16 +100,13 @@ def _sweep(
 def _blank_until(
     model: PixelCNN,
     blank: Blank,
-    levels: Tensor,
     logits: Tensor,
     uniforms: Tensor,
     label: Tensor | None,
     rows: int,
     temperature: float,
 ) -> int:
-    """The first row, from `rows` on, with ink in any image of a batch; fills in the logits above it."""
-    if levels[:rows].any():
-        return rows
+    """The first row below blank ones with ink in any image of a batch; fills in the logits above it."""
     height, width, batch, channels = uniforms.shape
     which = blank.which(label, batch)
     for i in range(rows, height):

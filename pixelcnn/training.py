@@ -30,11 +30,9 @@ from pixelcnn.devices import autocast
 from pixelcnn.hub import LOG, TRAINING, load, save
 from pixelcnn.metrics import bits_per_dim
 from pixelcnn.model import PixelCNN
-from pixelcnn.render import grid, save_loss_curves
-from pixelcnn.sampling import generate
+from pixelcnn.render import sample_grid, save_loss_curves
 
 CHECKPOINT = "checkpoint.pt"
-GRID = 64  # samples in a grid
 
 
 def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
@@ -298,18 +296,12 @@ def _finish_epoch(
         run.best = nats
         save(run.evaluated, run.folder / "best")
     if run.epoch in (*run.config.sample_epochs, run.config.epochs):
-        _draw_samples(run)
+        picture = sample_grid(run.evaluated.eval(), run.config.seed)
+        picture.save(run.folder / f"samples-epoch-{run.epoch:03}.png")
     save_loss_curves(run.history, run.folder / "loss.png")
     run.epoch, run.loss_sum = run.epoch + 1, 0.0
     run.save()
     _write_log(run)
-
-
-def _draw_samples(run: Run) -> None:
-    """Write a grid of samples; their seed is their own, so that the run's draws are not disturbed."""
-    samples = generate(run.evaluated.eval(), GRID, seed=run.config.seed)
-    picture = grid(samples.levels, run.model.config.levels)
-    picture.save(run.folder / f"samples-epoch-{run.epoch:03}.png")
 
 
 def _write_log(run: Run) -> None:

@@ -6,23 +6,17 @@ A process of its own: what a server leaves open at its end would warn in ours.
 import atexit
 import functools
 import io
-import os
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from PIL import Image
 
 import pixelcnn
+from bench.page_server import app
 from pixelcnn.hub import save
 
-ROOT = Path(__file__).parent.parent
 START_LIMIT_S = 180
 SPACE = "someone/digits"
 
@@ -50,34 +44,13 @@ def server_url(*, space: bool = False) -> str:
     atexit.register(folder.cleanup)
     for name, model in tiny_models().items():
         save(model, Path(folder.name) / name)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "app.py", "--weights", folder.name, "--port", str(port)]
-    offline = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    variables = {"HF_HUB_OFFLINE": "1"}
     if space:
         host = f"{SPACE.replace('/', '-')}.hf.space"
-        offline |= {"SPACE_ID": SPACE, "SPACE_HOST": host, "SYSTEM": "spaces"}
-    server = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **offline}, stdout=subprocess.DEVNULL
-    )
-    atexit.register(server.wait)
-    atexit.register(server.terminate)
-    url = f"http://127.0.0.1:{port}"
-    wait_for(url, server)
-    return url
-
-
-def wait_for(url: str, server: subprocess.Popen) -> None:
-    end = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except URLError:
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError(f"app.py did not answer at {url}, exit status {server.poll()}.")
+        variables |= {"SPACE_ID": SPACE, "SPACE_HOST": host, "SYSTEM": "spaces"}
+    server = ExitStack()
+    atexit.register(server.close)
+    return server.enter_context(app(Path(folder.name), variables, limit_s=START_LIMIT_S))
 
 
 def picture_of_a_one(ink="black", paper="white", kind="PNG") -> bytes:

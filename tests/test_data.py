@@ -1,30 +1,21 @@
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from pixelcnn.data import Images, evaluation_levels, load_images, to_levels, training_batches
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    """One file of the format that MNIST comes in: magic number, sizes, bytes."""
-    header = np.array([0x0800 + array.ndim, *array.shape], ">i4").tobytes()
-    path.write_bytes(header + array.astype(np.uint8).tobytes())
+from tests.toys import write_mnist
 
 
 @pytest.fixture(scope="module")
 def mnist_like(tmp_path_factory):
     """5,020 training and 30 test images whose first two pixels spell out their index."""
     root = tmp_path_factory.mktemp("data")
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
     for part, count in (("train", 5020), ("t10k", 30)):
         images = np.zeros((count, 28, 28), np.uint8)
         images[:, 0, 0], images[:, 0, 1] = np.arange(count) // 256, np.arange(count) % 256
-        write_idx(raw / f"{part}-images-idx3-ubyte", images)
-        write_idx(raw / f"{part}-labels-idx1-ubyte", np.arange(count) % 10)
+        write_mnist(root, part, images, np.arange(count) % 10)
     return root
 
 

@@ -15,8 +15,7 @@ from bench.judge import Judge, Reading, Recipe, accuracy, cache_path, get_judge,
 from pixelcnn import PixelCNN, hub
 from pixelcnn.config import ModelConfig
 from pixelcnn.data import Images
-from tests.test_data import write_idx
-from tests.toys import exactly
+from tests.toys import exactly, write_mnist
 
 SMALL = Recipe(channels=(4, 8), hidden=32, features=16, epochs=5, batch_size=20, lr=0.01)
 
@@ -252,12 +251,9 @@ def test_a_model_of_other_images_is_refused(tmp_path):
 def data_dir(tmp_path_factory):
     """5,400 training images, of which 400 stay beside validation, and 50 test images, all bars."""
     root = tmp_path_factory.mktemp("data")
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
     for part, count in (("train", 5400), ("t10k", 50)):
         images = bars(count)
-        write_idx(raw / f"{part}-images-idx3-ubyte", images.greys[:, 0].numpy())
-        write_idx(raw / f"{part}-labels-idx1-ubyte", images.labels.numpy())
+        write_mnist(root, part, images.greys[:, 0].numpy(), images.labels.numpy())
     return root
 
 

@@ -21,10 +21,11 @@ from packaging.requirements import Requirement
 from playwright.sync_api import sync_playwright
 
 import pixelcnn
+from bench.page_server import wait_for
 from pixelcnn import space
 from pixelcnn.space import HARDWARE, ROOT, main, requirements
 from tests.hub_stub import READER
-from tests.page_server import wait_for
+from tests.page_server import START_LIMIT_S
 from tests.toys import exactly
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -220,7 +221,7 @@ def page_of(folder, log, **variables):
         options = {"stdout": file, "stderr": subprocess.STDOUT}
         server = subprocess.Popen(command, cwd=folder, env=environment, **options)
     try:
-        wait_for(url, server)
+        wait_for(url, server, limit_s=START_LIMIT_S)
         yield url
     finally:
         server.terminate()

@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -99,3 +100,12 @@ def image_index(levels, count):
 def exactly(sentence):
     """A pattern for `pytest.raises` that matches the whole message."""
     return f"^{re.escape(sentence)}$"
+
+
+def write_mnist(root, part, images, labels):
+    """Two files of the format that MNIST comes in: magic number, sizes, bytes."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+        header = np.array([0x0800 + array.ndim, *array.shape], ">i4").tobytes()
+        (raw / f"{part}-{name}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pixelcnn.hub import LOG, METRICS
 from pixelcnn.model import PixelCNN
+from pixelcnn.record import LOGGED
 
 SAMPLES = re.compile(r"samples-epoch-(\d+)\.png")
 
@@ -26,8 +28,8 @@ def describe(model: PixelCNN, folder: Path) -> dict[str, Any]:
         "classes": c.num_classes,
         "architecture": c.architecture,
         "parameters": sum(weight.numel() for weight in model.parameters()),
-        "metrics": _json(folder / "metrics.json"),
-        "history": _history(folder / "log.jsonl"),
+        "metrics": _json(folder / METRICS),
+        "history": _history(folder / LOG),
         "pictures": [
             {"epoch": int(match[1]), "path": str(path.resolve())}
             for path in sorted(folder.glob("samples-epoch-*.png"))
@@ -45,5 +47,6 @@ def _history(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    keys = ("epoch", "train_nats_per_image", "validation_nats_per_image")
-    return [{key: entry[key] for key in keys} for entry in entries if all(k in entry for k in keys)]
+    return [
+        {key: entry[key] for key in LOGGED} for entry in entries if all(k in entry for k in LOGGED)
+    ]
