@@ -114,6 +114,14 @@ def gate(x: Tensor) -> Tensor:
     return F.glu(x, -1)
 
 
+def _zero_embedding(num_classes: int, dim: int) -> nn.Embedding | None:
+    """An embedding of the class that starts at zero; None without classes."""
+    if not num_classes:
+        return None
+    # Never drawn: on the meta device, where `load` builds a model, that would import PyTorch's compiler.
+    return nn.Embedding.from_pretrained(torch.zeros(num_classes, dim), freeze=False)
+
+
 class FeatureDropout(nn.Dropout):
     """Drop whole features of an image (Tompson et al. 2015, arXiv:1411.4280, section 3.2).
 
@@ -197,9 +205,7 @@ class GatedBlock(nn.Module):
         self.vertical_out = nn.Linear(dim, 2 * dim if last else 3 * dim, bias=False)  # L, A
         self.horizontal_out = nn.Linear(dim, dim if last else 2 * dim, bias=False)  # S, R
         self.dropout = FeatureDropout(dropout)
-        self.embedding = nn.Embedding(num_classes, 4 * dim) if num_classes else None  # e_v, e_h
-        if self.embedding is not None:
-            nn.init.zeros_(self.embedding.weight)
+        self.embedding = _zero_embedding(num_classes, 4 * dim)  # e_v, e_h
 
     def embed(
         self, label: Tensor | None, dtype: torch.dtype
@@ -273,9 +279,7 @@ class ResidualBlock(nn.Module):
         self.conv = MaskedConv2d("B", dim, dim, 3)
         self.up = nn.Linear(dim, 2 * dim)
         self.dropout = FeatureDropout(dropout)
-        self.embedding = nn.Embedding(num_classes, dim) if num_classes else None
-        if self.embedding is not None:
-            nn.init.zeros_(self.embedding.weight)
+        self.embedding = _zero_embedding(num_classes, dim)
 
     def embed(self, label: Tensor | None, dtype: torch.dtype) -> Tensor | float:
         """The class term e. Shape (B,) -> (B, 1, 1, D); without classes, zero."""

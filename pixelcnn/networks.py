@@ -79,9 +79,10 @@ class GatedNetwork(nn.Module):
         )
         self.blocks = cast(Sequence[GatedBlock], blocks)
         self.head = Head(dim, 2 * dim, out)
-        rows = torch.linspace(-1, 1, config.height)[:, None].expand(-1, config.width)
-        columns = torch.linspace(-1, 1, config.width)[None].expand(config.height, -1)
-        self.register_buffer("coordinates", torch.stack([rows, columns], -1), persistent=False)
+        # Not on the meta device, where `load` builds a model: that would import PyTorch's compiler.
+        sides = (torch.linspace(-1, 1, n, device="cpu") for n in (config.height, config.width))
+        place = torch.stack(torch.meshgrid(*sides, indexing="ij"), -1)
+        self.register_buffer("coordinates", place, persistent=False)
 
     def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
         """Logits of every pixel given all earlier ones.

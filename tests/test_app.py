@@ -83,7 +83,7 @@ def test_the_trace_ends_with_the_posterior_of_all_rows(client):
 
 def test_distinct_completions_differ_where_the_model_has_others(client):
     top = [[1] * SIZE for _ in range(SIZE)]
-    settings = {"rows": 27, "label": 3, "temperature": 0.02, "seed": 2, "api_name": "/complete"}
+    settings = {"rows": 27, "label": 3, "temperature": 0.012, "seed": 2, "api_name": "/complete"}
 
     def shapes(answer):
         return {str(image) for image in answer["levels"]}
@@ -153,19 +153,21 @@ def test_the_page_needs_a_model():
 
 
 IMPORT = """
-import ast, inspect, sys
+import ast, gc, inspect, sys
 from unittest import mock
 
 with mock.patch("ast.get_source_segment", wraps=ast.get_source_segment) as parse:
     import app
 
 print(sorted({"torchvision", "matplotlib"} & set(sys.modules)), parse.call_count)
-print(inspect.getfile(app.Service).endswith("service.py"))
+print(inspect.getfile(app.Service).endswith("service.py"), gc.isenabled())
+app.pixelcnn.load(app.WEIGHTS / "binary")
+print("torch._dynamo" in sys.modules)
 """
 
 
-def test_importing_the_app_needs_no_plots_or_data_and_writes_no_stubs_of_gradio():
+def test_the_app_starts_without_plots_data_stubs_of_gradio_or_a_compiler():
     answer = subprocess.run(
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
     )
-    assert answer.stdout.split("\n") == ["[] 0", "True", ""]
+    assert answer.stdout.split("\n") == ["[] 0", "True True", "False", ""]
