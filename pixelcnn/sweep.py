@@ -22,7 +22,7 @@ from pixelcnn.model import PixelCNN
 from pixelcnn.pixels import to_input
 from pixelcnn.rows import Rows, start_rows
 
-MIN_PART = 8  # images that are worth a thread of their own
+MIN_PART = 3  # images that are worth a thread of their own
 
 # Levels (B, C, H, W), the logits of the rows drawn (B, C, H - rows, W, P), the passes of each of them.
 Drawn = tuple[Tensor, Tensor, list[int]]

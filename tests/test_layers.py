@@ -1,6 +1,9 @@
 """The layers against plain convolutions, and the networks' row forms against their dense ones."""
 
 import copy
+import os
+import subprocess
+import sys
 import math
 
 import pytest
@@ -203,6 +206,9 @@ def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_cl
                 dense = network(changed, label)[images, i]
                 logits = sweep.row(guess[:, images], images)
                 torch.testing.assert_close(logits.transpose(0, 1), dense)
+        # Each image ends with its own last guess, some in a pass of all, some in one of a part.
+        sweep.row(torch.stack([row[:, 0], torch.zeros_like(row[:, 1]), row[:, 2]], 1))
+        sweep.row(row[:, 1:2], torch.tensor([1]))
         sweep.push(row)
 
 
@@ -226,3 +232,30 @@ def test_row_form_follows_weights_that_change(architecture):
         for parameter in network.parameters():
             change(parameter)
         torch.testing.assert_close(first_row(), network(x, None)[:, 0])
+
+
+ROWS = """
+import torch
+from pixelcnn import gated_rows, residual_rows
+from pixelcnn.sampling import generate
+from tests.toys import toy_config, wild_model
+
+print(isinstance(gated_rows._vertical, torch.jit.ScriptFunction))
+for architecture in ("gated", "residual"):
+    print(generate(wild_model(toy_config(architecture)), 8, seed=0).levels.tolist())
+"""
+
+
+def test_rows_are_the_same_as_script_and_as_python():
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", ROWS],
+            env={**os.environ, "PYTORCH_JIT": jit},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split("\n", 1)
+        for jit in ("1", "0")
+    ]
+    assert [scripted for scripted, _ in answers] == ["True", "False"]
+    assert answers[0][1] == answers[1][1]

@@ -1,0 +1,47 @@
+"""What a sweep knows of the rows above the first one that it draws."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from pixelcnn.derived import Blank, Network
+
+
+def cached_features(
+    network: Network, x: Tensor, label: Tensor | None, blank: Blank | None
+) -> tuple[Iterable[Tensor], Tensor]:
+    """What the convolutions of given rows read, once for each distinct image and class.
+
+    Args:
+        network: whose weights are used.
+        x: (B, rows, W, C) network input, at least one row.
+        label: (B,) or None.
+        blank: given if all those rows are blank, so that nothing need be computed of them.
+
+    Returns:
+        the features (G, rows, W, D) of each block, and which of the G each image has (B,).
+    """
+    if blank is not None:
+        return blank.features, blank.which(label, len(x))
+    x, label, pair = distinct(x, label)
+    return network.cached(x, label), pair
+
+
+def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Find the pairs of given rows and class that differ: completions of one image have few.
+
+    Args:
+        x: (B, rows, W, C), with at least one row.
+        label: (B,) or None.
+
+    Returns:
+        x (G, rows, W, C) and label (G,) of the G pairs, and which of them each image has (B,).
+    """
+    both = x.flatten(1)
+    if label is not None:
+        both = torch.cat([both, label[:, None].to(x.dtype)], 1)
+    _, pair = torch.unique(both, dim=0, return_inverse=True)
+    some = torch.arange(len(x), device=x.device)
+    first = some.new_empty(int(pair.max()) + 1).scatter_(0, pair, some)
+    return x[first], None if label is None else label[first], pair
