@@ -1,10 +1,10 @@
 """The layers against plain convolutions, and the networks' row forms against their dense ones."""
 
 import copy
+import math
 import os
 import subprocess
 import sys
-import math
 
 import pytest
 import torch
