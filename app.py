@@ -62,7 +62,7 @@ def find_models(weights: str) -> dict[str, Path]:
 
 
 def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
-    """The page on these models, each warmed up by one digit.
+    """The page on these models, each warmed up by one digit while the page starts.
 
     Args:
         weights: folder of model folders, or a Hub id.
@@ -73,9 +73,10 @@ def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
     """
     folders = find_models(weights)
     models = {name: pixelcnn.load(folder) for name, folder in folders.items()}
+    executor = ModelExecutor()
     for model in models.values():
-        pixelcnn.generate(model, 1, label=0 if model.num_classes else None, seed=0)
-    return build_page(Service(models, ModelExecutor()), folders, notice=notice)
+        executor.warm_up(pixelcnn.generate, model, 1, seed=0)
+    return build_page(Service(models, executor), folders, notice=notice)
 
 
 def page_on(weights: str) -> gr.Blocks:
