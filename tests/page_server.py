@@ -6,6 +6,7 @@ A process of its own: what a server leaves open at its end would warn in ours.
 import atexit
 import functools
 import io
+import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,6 +45,8 @@ def server_url(*, space: bool = False) -> str:
     atexit.register(folder.cleanup)
     for name, model in tiny_models().items():
         save(model, Path(folder.name) / name)
+    for name in ("metrics.json", "log.jsonl", "samples-epoch-001.png"):
+        shutil.copy(Path("weights/binary") / name, Path(folder.name) / "binary")
     variables = {"HF_HUB_OFFLINE": "1"}
     if space:
         host = f"{SPACE.replace('/', '-')}.hf.space"

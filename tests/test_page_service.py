@@ -17,7 +17,7 @@ from pixelcnn.ui.endpoints import server_function
 from pixelcnn.ui.executor import Busy, ModelExecutor
 from pixelcnn.ui.field import receptive_field
 from pixelcnn.ui.pictures import read_picture
-from pixelcnn.ui.service import Service
+from pixelcnn.ui.service import PRESETS, Service
 from tests.page_server import picture_of_a_one, tiny_models
 
 
@@ -117,6 +117,23 @@ def test_a_server_function_refuses_what_does_not_fit(request_):
     answer = asyncio.run(server_function(service.sample)(request_))
     assert answer["error"].endswith(".")
     assert answer["busy"] is False
+
+
+def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
+    torch.manual_seed(0)
+    configs = {
+        "plain": pixelcnn.ModelConfig(inner_dim=4, dilations=(1,)),
+        "grays": pixelcnn.ModelConfig(
+            inner_dim=4, dilations=(1,), num_classes=10, levels=4, likelihood="categorical"
+        ),
+        "digits": pixelcnn.ModelConfig(inner_dim=4, dilations=(1,), num_classes=10),
+    }
+    models = {name: pixelcnn.PixelCNN(config).eval() for name, config in configs.items()}
+    service = Service(models, ModelExecutor())
+    plain, digits = (asyncio.run(service.presets(name)) for name in ("plain", "digits"))
+    assert plain == digits
+    assert plain["model"] == "digits"
+    assert plain["labels"] == list(PRESETS)
 
 
 def test_the_executor_warms_up_ahead_of_all_calls_and_logs_what_fails(caplog):

@@ -166,19 +166,27 @@ class Service:
         return {"posterior": answers.rounded(digits[0])}
 
     async def presets(self, model: str | None = None) -> Answer:
-        """Digits whose top halves are good to start from: samples of the model itself."""
-        name, chosen = self._model(model)
-        if name not in self._presets:
-            self._presets[name] = await self.executor.run(
+        """Digits whose top halves are good to start from: samples of the model, or of one with classes."""
+        wanted, chosen = self._model(model)
+        if wanted not in self._presets:
+            name, artist = next(
+                (
+                    (name, each)
+                    for name, each in ((wanted, chosen), *self.models.items())
+                    if each.num_classes > max(PRESETS) and _draws_alike(each, chosen)
+                ),
+                (wanted, chosen),
+            )
+            self._presets[wanted] = await self.executor.run(
                 answers.sample,
                 name,
-                chosen,
+                artist,
                 count=len(PRESETS),
-                label=torch.tensor(PRESETS) if chosen.num_classes > max(PRESETS) else None,
+                label=torch.tensor(PRESETS) if artist.num_classes > max(PRESETS) else None,
                 temperature=PRESET_TEMPERATURE,
                 seed=PRESET_SEED,
             )
-        return self._presets[name]
+        return self._presets[wanted]
 
     async def field(self, model: str | None = None) -> Answer:
         """What a pixel can see; see `receptive_field`."""
@@ -204,3 +212,9 @@ class Service:
         if type(name) is not str or name not in self.models:
             raise ValueError(f"model must be one of {', '.join(self.models)}, got {name!r:.40}.")
         return name, self.models[name]
+
+
+def _draws_alike(one: PixelCNN, other: PixelCNN) -> bool:
+    """Whether the images of one are images of the other too."""
+    a, b = one.config, other.config
+    return (a.levels, a.height, a.width) == (b.levels, b.height, b.width)
