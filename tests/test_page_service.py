@@ -136,14 +136,6 @@ def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
     assert plain["labels"] == list(PRESETS)
 
 
-def test_the_executor_warms_up_ahead_of_all_calls_and_logs_what_fails(caplog):
-    executor, done = ModelExecutor(), []
-    executor.warm_up(done.append, "warm")
-    executor.warm_up(int, "no number")
-    assert asyncio.run(executor.run(done.copy)) == ["warm"]
-    assert "invalid literal" in caplog.text
-
-
 def test_the_executor_turns_away_what_does_not_fit():
     executor = ModelExecutor(limit=1)
     done = threading.Event()

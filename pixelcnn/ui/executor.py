@@ -35,10 +35,6 @@ class ModelExecutor:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="model")
         self._room = BoundedSemaphore(limit)
 
-    def warm_up(self, call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Begin `call(*args, **kwargs)` ahead of what will be asked for; an error of it is logged."""
-        self._pool.submit(call, *args, **kwargs).add_done_callback(lambda future: future.result())
-
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Await `call(*args, **kwargs)` on a worker.
 
