@@ -17,7 +17,7 @@ from pixelcnn.ui.endpoints import server_function
 from pixelcnn.ui.executor import Busy, ModelExecutor
 from pixelcnn.ui.field import receptive_field
 from pixelcnn.ui.pictures import read_picture
-from pixelcnn.ui.service import PRESETS, Service
+from pixelcnn.ui.service import PRESETS, Service, _best_tops
 from tests.page_server import picture_of_a_one, tiny_models
 
 
@@ -133,7 +133,15 @@ def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
     plain, digits = (asyncio.run(service.presets(name)) for name in ("plain", "digits"))
     assert plain == digits
     assert plain["model"] == "digits"
-    assert plain["labels"] == list(PRESETS)
+    assert len(plain["levels"]) == len(PRESETS)
+
+
+def test_presets_have_their_ink_in_the_top_half():
+    top, low, none = torch.zeros(3, 4, 4, dtype=torch.long)
+    top[1], low[3] = 1, 1
+    tries = [low, top, none, top, low, low, none, low, none]
+    tops = _best_tops([each.tolist() for each in tries])
+    assert tops == [top.tolist(), top.tolist(), none.tolist()]
 
 
 def test_the_executor_turns_away_what_does_not_fit():

@@ -23,6 +23,9 @@ Grid = list[list[int]]  # H lists of W levels, 0..K-1
 MAX_COUNT = 64
 MAX_TEMPERATURE = 2.0
 PRESETS = (9, 2, 5, 3, 8)  # their top halves leave open what they are
+PRESET_TRIES = (
+    3  # of each, of which the one with the largest share of its ink in the top half is taken
+)
 PRESET_SEED = 1
 PRESET_TEMPERATURE = 0.8  # typical shapes rather than rare ones
 
@@ -177,15 +180,17 @@ class Service:
                 ),
                 (wanted, chosen),
             )
-            self._presets[wanted] = await self.executor.run(
+            digits = torch.tensor(PRESETS).repeat_interleave(PRESET_TRIES)
+            answer = await self.executor.run(
                 answers.sample,
                 name,
                 artist,
-                count=len(PRESETS),
-                label=torch.tensor(PRESETS) if artist.num_classes > max(PRESETS) else None,
+                count=len(digits),
+                label=digits if artist.num_classes > max(PRESETS) else None,
                 temperature=PRESET_TEMPERATURE,
                 seed=PRESET_SEED,
             )
+            self._presets[wanted] = {"levels": _best_tops(answer["levels"]), "model": name}
         return self._presets[wanted]
 
     async def field(self, model: str | None = None) -> Answer:
@@ -218,3 +223,12 @@ def _draws_alike(one: PixelCNN, other: PixelCNN) -> bool:
     """Whether the images of one are images of the other too."""
     a, b = one.config, other.config
     return (a.levels, a.height, a.width) == (b.levels, b.height, b.width)
+
+
+def _best_tops(digits: list[Grid]) -> list[Grid]:
+    """Of each few digits in turn the one whose top half has the most of its ink."""
+    ink = (
+        torch.tensor(digits).double().sum(2).unflatten(0, (-1, PRESET_TRIES))
+    )  # (presets, tries, H)
+    share = ink[..., : ink.shape[2] // 2].sum(2) / ink.sum(2).clamp(min=1)
+    return [digits[PRESET_TRIES * k + int(best)] for k, best in enumerate(share.argmax(1))]
