@@ -32,7 +32,7 @@ MODEL = ModelConfig(height=6, width=6, num_classes=2, inner_dim=6, dilations=(1,
 CONFIG = TrainConfig(
     epochs=3,
     batch_size=16,
-    lr=5e-3,
+    lr=2e-2,
     schedule="cosine",
     warmup_steps=3,
     weight_decay=0.01,
