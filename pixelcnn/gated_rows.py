@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pixelcnn.derived import Blank, once
-from pixelcnn.given import cached_features
+from pixelcnn.given import InputRows, cached_features
 from pixelcnn.networks import GatedNetwork
 from pixelcnn.scripted import scripted
 
@@ -137,7 +137,7 @@ class _Line:
 
     def __init__(self, like: Tensor, rows: "GatedRows", n: int) -> None:
         width, dim, left = rows.width, rows.dim, max(rows.dilations)
-        reach, channels = rows.reach, rows.x.shape[-1]
+        reach, channels = rows.reach, rows.channels
         self.n = n
         # Skips and h side by side, so that each block adds to both by one product; zeros on the left.
         state = like.new_zeros(left + width, n, 2 * dim)
@@ -163,7 +163,7 @@ class GatedRows:
         height: int,
         blank: Blank | None,
     ) -> None:
-        batch, self.index, self.width, channels = x.shape  # index: of the next row
+        batch, _, self.width, self.channels = x.shape
         self.network, self.dim, self.reach = network, network.dim, network.REACH
         self.dilations = [block.dilation for block in network.blocks]
         self.weights = once(network, "rows", lambda: _NetworkWeights(network))
@@ -176,29 +176,25 @@ class GatedRows:
             (for_each_pixel(bias_v), for_each_pixel(bias_h))
             for bias_v, bias_h in (block.biases(label) for block in network.blocks)
         ]
-        reach = self.reach
-        self.x = x.new_zeros(reach + height, self.width + 2 * reach, batch, channels)
-        self.x[reach : reach + self.index, reach:-reach] = x.permute(1, 2, 0, 3)
+        self.inputs = InputRows(x, height, self.reach)
         self.first = x.new_empty(self.width, batch, self.dim)
         self.rings = [_Ring(self.first, d, self.width) for d in self.dilations]
         self.buffers = _make_buffers(x, pixels, self.dim, taps=6)
         self.links = [x.new_empty(pixels, 2 * self.dim) for _ in self.rings]
         self.line = _Line(x, self, batch)
-        if self.index:
+        if self.inputs.count:
             self._fill_rings(*cached_features(network, x, label, blank))
 
     def _fill_rings(self, features: Iterable[Tensor], pair: Tensor) -> None:
         """Take what each block's vertical convolution reads of given rows, by image: `pair` (B,)."""
         for v, ring in zip(features, self.rings, strict=True):
-            for i in range(max(0, self.index - ring.size + 1), self.index):
+            for i in range(max(0, self.inputs.count - ring.size + 1), self.inputs.count):
                 ring.inner[i % ring.size].copy_(v[pair, i].transpose(0, 1))
 
     def above(self) -> None:
         """See `Rows`."""
-        weights, reach, i = self.weights, self.reach, self.index
-        window = self.x[i : i + reach].unfold(1, 2 * reach + 1, 1)
-        seen = window.permute(1, 2, 0, 4, 3).reshape(len(self.buffers.g), -1)
-        v = seen @ weights.first_vertical  # (W * B, D)
+        weights, i = self.weights, self.inputs.count
+        v = self.inputs.above() @ weights.first_vertical  # (W * B, D)
         shaped = v.view(self.first.shape)
         shaped += weights.place_v[i]
         torch.mm(v, weights.first_link, out=self.first.view(v.shape))
@@ -223,5 +219,4 @@ class GatedRows:
 
     def push(self, x: Tensor) -> None:
         """See `Rows`."""
-        self.x[self.reach + self.index, self.reach : -self.reach] = x
-        self.index += 1
+        self.inputs.push(x)

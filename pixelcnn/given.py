@@ -1,4 +1,4 @@
-"""What a sweep knows of the rows above the first one that it draws."""
+"""What a sweep knows of the rows above the one that it draws: their input, and features of given ones."""
 
 from collections.abc import Iterable
 
@@ -6,6 +6,33 @@ import torch
 from torch import Tensor
 
 from pixelcnn.derived import Blank, Network
+
+
+class InputRows:
+    """Network input of all rows so far, padded for a first layer whose kernels reach r pixels.
+
+    Args:
+        x: (B, rows, W, C) of the given rows, of which there may be none.
+        height: rows of the whole image.
+        reach: r.
+    """
+
+    def __init__(self, x: Tensor, height: int, reach: int) -> None:
+        batch, self.count, width, channels = x.shape  # count: of rows, so the index of the next one
+        self._reach = reach
+        self._padded = x.new_zeros(reach + height, width + 2 * reach, batch, channels)
+        self._padded[reach : reach + self.count, reach:-reach] = x.permute(1, 2, 0, 3)
+
+    def above(self) -> Tensor:
+        """What the kernels of the next row read of the rows above it, (W * B, r * (2r + 1) * C)."""
+        r = self._reach
+        window = self._padded[self.count : self.count + r].unfold(1, 2 * r + 1, 1)
+        return window.permute(1, 2, 0, 4, 3).flatten(2).flatten(0, 1)
+
+    def push(self, x: Tensor) -> None:
+        """Append a row (W, B, C)."""
+        self._padded[self._reach + self.count, self._reach : -self._reach] = x
+        self.count += 1
 
 
 def cached_features(

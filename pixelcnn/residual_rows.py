@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelcnn.derived import Blank, once
-from pixelcnn.given import cached_features
+from pixelcnn.given import InputRows, cached_features
 from pixelcnn.networks import ResidualNetwork
 from pixelcnn.scripted import scripted
 
@@ -94,12 +94,11 @@ class ResidualRows:
         height: int,
         blank: Blank | None,
     ) -> None:
-        batch, self.index, self.width, channels = x.shape  # index: of the next row
+        batch, rows, self.width, _ = x.shape
         self.network = network
         self.weights = once(network, "rows", lambda: _NetworkWeights(network))
-        self.reach = reach = network.first.kernel_size[0] // 2
-        self.x = x.new_zeros(reach + height, self.width + 2 * reach, batch, channels)
-        self.x[reach : reach + self.index, reach:-reach] = x.permute(1, 2, 0, 3)
+        self.reach = network.first.kernel_size[0] // 2
+        self.inputs = InputRows(x, height, self.reach)
         blocks, dim = len(network.blocks), network.blocks[0].conv.in_channels
         self.state = x.new_zeros(blocks, 1 + self.width + 1, batch, dim)
         # (N, 1, B or 1, D)
@@ -107,17 +106,15 @@ class ResidualRows:
         self.first = x.new_empty(self.width * batch, 2 * dim)
         self.links = x.new_empty(blocks, self.width, batch, dim)
         self.line = _make_line(self.state)
-        if self.index:
+        if rows:
             features, pair = cached_features(network, x, label, blank)
             for state, feature in zip(self.state, features, strict=True):
-                state[1:-1] = feature[pair, self.index - 1].transpose(0, 1)
+                state[1:-1] = feature[pair, rows - 1].transpose(0, 1)
 
     def above(self) -> None:
         """See `Rows`."""
-        weights, reach, width = self.weights, self.reach, self.width
-        window = self.x[self.index : self.index + reach].unfold(1, 2 * reach + 1, 1)
-        seen = window.permute(1, 2, 0, 4, 3).reshape(len(self.first), -1)
-        torch.addmm(weights.first_bias, seen, weights.first_above, out=self.first)
+        weights, width = self.weights, self.width
+        torch.addmm(weights.first_bias, self.inputs.above(), weights.first_above, out=self.first)
         taps = torch.cat([self.state[:, k : k + width] for k in range(3)], -1)
         links = torch.bmm(taps.flatten(1, 2), weights.above)
         torch.add(links.view(self.links.shape), self.biases, out=self.links)
@@ -140,5 +137,4 @@ class ResidualRows:
 
     def push(self, x: Tensor) -> None:
         """See `Rows`. What blocks read of this row is there: `row` left it, of every image's last guess."""
-        self.x[self.reach + self.index, self.reach : -self.reach] = x
-        self.index += 1
+        self.inputs.push(x)
