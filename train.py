@@ -61,6 +61,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "architecture": "residual",
         "levels": 2,
         "binarization": "threshold",
+        "dilations": (1,) * 9,
         "epochs": 30,
         "batch_size": 64,
         "gamma": 1.0,
@@ -70,7 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "binary": GATED | {"levels": 2, "epochs": 4},
     "binary-dropout": GATED | {"levels": 2, "epochs": 4, "dropout": 0.1, "lr": 1e-3, "ema": 0.999},
     # weights/residual.
-    "residual": RECIPE | {"architecture": "residual", "levels": 2, "epochs": 5},
+    "residual": RECIPE | {"architecture": "residual", "levels": 2, "epochs": 7, "lr": 3e-3},
     # weights/gray, and the same with every grey.
     "gray": GATED | {"levels": 16, "epochs": 4},
     "gray-256": GATED | {"levels": 256, "epochs": 30, "dropout": 0.1},

@@ -1,13 +1,12 @@
 """`GatedNetwork` by rows; see `rows.py`."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pixelcnn.derived import Blank, once
-from pixelcnn.given import InputRows, cached_features
+from pixelcnn.given import InputRows, Ring, cached_features, fill_rings
 from pixelcnn.networks import GatedNetwork
 from pixelcnn.scripted import scripted
 
@@ -120,18 +119,6 @@ class _NetworkWeights:
         self.place_h = place_h + network.first_horizontal.bias + network.first_link.bias
 
 
-class _Ring:
-    """The last d rows of what a vertical convolution reads, and the current one, padded by d columns."""
-
-    def __init__(self, like: Tensor, dilation: int, width: int) -> None:
-        self.size = dilation + 1
-        rows = like.new_zeros(self.size, width + 2 * dilation, *like.shape[1:])
-        self.inner = [row[dilation : dilation + width] for row in rows]
-        taps = [[row[k * dilation :][:width] for k in range(3)] for row in rows]
-        # The six views (W, B, D) that the kernel reads whose lower row is in a slot: row i - d, then row i.
-        self.seen = [taps[(slot + 1) % self.size] + taps[slot] for slot in range(self.size)]
-
-
 class _Line:
     """Buffers of one row of the horizontal stack, for n images."""
 
@@ -178,18 +165,13 @@ class GatedRows:
         ]
         self.inputs = InputRows(x, height, self.reach)
         self.first = x.new_empty(self.width, batch, self.dim)
-        self.rings = [_Ring(self.first, d, self.width) for d in self.dilations]
+        self.rings = [Ring(self.first, d, self.width) for d in self.dilations]
         self.buffers = _make_buffers(x, pixels, self.dim, taps=6)
         self.links = [x.new_empty(pixels, 2 * self.dim) for _ in self.rings]
         self.line = _Line(x, self, batch)
         if self.inputs.count:
-            self._fill_rings(*cached_features(network, x, label, blank))
-
-    def _fill_rings(self, features: Iterable[Tensor], pair: Tensor) -> None:
-        """Take what each block's vertical convolution reads of given rows, by image: `pair` (B,)."""
-        for v, ring in zip(features, self.rings, strict=True):
-            for i in range(max(0, self.inputs.count - ring.size + 1), self.inputs.count):
-                ring.inner[i % ring.size].copy_(v[pair, i].transpose(0, 1))
+            features = cached_features(network, x, label, blank)
+            fill_rings(self.rings, self.inputs.count, *features)
 
     def above(self) -> None:
         """See `Rows`."""
@@ -200,7 +182,7 @@ class GatedRows:
         torch.mm(v, weights.first_link, out=self.first.view(v.shape))
         self.first += weights.place_h[i]
         current = [ring.inner[i % ring.size] for ring in self.rings]
-        taps = [ring.seen[i % ring.size] for ring in self.rings]
+        taps = [ring.above[i % ring.size] + ring.current[i % ring.size] for ring in self.rings]
         _vertical(v, weights.blocks, self.biases, current, taps, self.links, self.buffers)
 
     def row(self, x: Tensor, part: Tensor | None = None) -> Tensor:

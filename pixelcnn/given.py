@@ -35,6 +35,29 @@ class InputRows:
         self.count += 1
 
 
+class Ring:
+    """The last d rows of what a convolution dilated by d reads, and the current one, padded by d columns.
+
+    Row i is in slot i modulo `size`.
+    """
+
+    def __init__(self, like: Tensor, dilation: int, width: int) -> None:
+        self.size = dilation + 1
+        self.rows = like.new_zeros(self.size, width + 2 * dilation, *like.shape[1:])
+        self.inner = [row[dilation : dilation + width] for row in self.rows]
+        # The three views (W, B, D) that a kernel of three columns reads of the current row in a slot, and of
+        # the row d above it.
+        self.current = [[row[k * dilation :][:width] for k in range(3)] for row in self.rows]
+        self.above = [self.current[(slot + 1) % self.size] for slot in range(self.size)]
+
+
+def fill_rings(rings: list[Ring], rows: int, features: Iterable[Tensor], pair: Tensor) -> None:
+    """Take what the convolution of each block reads of given rows, by image: see `cached_features`."""
+    for feature, ring in zip(features, rings, strict=True):
+        for i in range(max(0, rows - ring.size + 1), rows):
+            ring.inner[i % ring.size].copy_(feature[pair, i].transpose(0, 1))
+
+
 def cached_features(
     network: Network, x: Tensor, label: Tensor | None, blank: Blank | None
 ) -> tuple[Iterable[Tensor], Tensor]:

@@ -33,6 +33,7 @@ class MaskedConv2d(nn.Conv2d):
         mask_type: "A" or "B".
         in_features, out_features: channels.
         kernel_size: odd.
+        dilation: step between the taps.
 
     Example:
         >>> MaskedConv2d("A", 1, 1, 3).mask[0, 0].int().tolist()
@@ -43,10 +44,17 @@ class MaskedConv2d(nn.Conv2d):
     bias: Tensor
 
     def __init__(
-        self, mask_type: Literal["A", "B"], in_features: int, out_features: int, kernel_size: int
+        self,
+        mask_type: Literal["A", "B"],
+        in_features: int,
+        out_features: int,
+        kernel_size: int,
+        *,
+        dilation: int = 1,
     ) -> None:
-        super().__init__(in_features, out_features, kernel_size, padding=kernel_size // 2)
+        super().__init__(in_features, out_features, kernel_size, dilation=dilation)
         centre = kernel_size // 2
+        self.reach = centre * dilation  # in pixels, up and to each side
         mask = torch.zeros(1, 1, kernel_size, kernel_size)
         mask[..., :centre, :] = 1
         mask[..., centre, : centre + (mask_type == "B")] = 1
@@ -57,8 +65,9 @@ class MaskedConv2d(nn.Conv2d):
         # Rows of the kernel below the centre are masked whole: leave them out.
         centre = self.kernel_size[0] // 2
         weight = (self.weight * self.mask)[:, :, : centre + 1]
-        padded = F.pad(lay_on(x, above, centre), (0, 0, centre, centre)).permute(0, 3, 1, 2)
-        return F.conv2d(padded, weight, self.bias).permute(0, 2, 3, 1)
+        padded = F.pad(lay_on(x, above, self.reach), (0, 0, self.reach, self.reach))
+        y = F.conv2d(padded.permute(0, 3, 1, 2), weight, self.bias, dilation=self.dilation)
+        return y.permute(0, 2, 3, 1)
 
     def matrices(self) -> tuple[Tensor, Tensor]:
         """The weights of the rows above, and of the pixels to the left (type B: and the pixel itself).
@@ -267,16 +276,19 @@ class ResidualBlock(nn.Module):
 
         y = a + U relu(e + W * relu(D relu(a)))       a: 2D features, in between: D
 
+    Deviation from the paper: W may be dilated.
+
     Args:
         dim: D, features of the bottleneck.
+        dilation: of W.
         num_classes: 0 for none; the embedding starts at zero.
         dropout: on what enters U.
     """
 
-    def __init__(self, dim: int, num_classes: int, dropout: float) -> None:
+    def __init__(self, dim: int, dilation: int, num_classes: int, dropout: float) -> None:
         super().__init__()
         self.down = nn.Linear(2 * dim, dim)
-        self.conv = MaskedConv2d("B", dim, dim, 3)
+        self.conv = MaskedConv2d("B", dim, dim, 3, dilation=dilation)
         self.up = nn.Linear(dim, 2 * dim)
         self.dropout = FeatureDropout(dropout)
         self.embedding = _zero_embedding(num_classes, dim)

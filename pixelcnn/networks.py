@@ -32,6 +32,13 @@ def _parts(
     return (None, [None] * blocks) if above is None else (above.x, above.features)
 
 
+def _coordinates(config: ModelConfig) -> Tensor:
+    """Row and column of every pixel, each from -1 to 1. Shape (H, W, 2)."""
+    # Not on the meta device, where `load` builds a model: that would import PyTorch's compiler.
+    sides = (torch.linspace(-1, 1, n, device="cpu") for n in (config.height, config.width))
+    return torch.stack(torch.meshgrid(*sides, indexing="ij"), -1)
+
+
 class Head(nn.Module):
     """ReLU, 1x1, ReLU, 1x1: from features to logits (arXiv:1601.06759, table 1)."""
 
@@ -79,10 +86,7 @@ class GatedNetwork(nn.Module):
         )
         self.blocks = cast(Sequence[GatedBlock], blocks)
         self.head = Head(dim, 2 * dim, out)
-        # Not on the meta device, where `load` builds a model: that would import PyTorch's compiler.
-        sides = (torch.linspace(-1, 1, n, device="cpu") for n in (config.height, config.width))
-        place = torch.stack(torch.meshgrid(*sides, indexing="ij"), -1)
-        self.register_buffer("coordinates", place, persistent=False)
+        self.register_buffer("coordinates", _coordinates(config), persistent=False)
 
     def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
         """Logits of every pixel given all earlier ones.
@@ -118,7 +122,9 @@ class GatedNetwork(nn.Module):
 class ResidualNetwork(nn.Module):
     """The original PixelCNN (arXiv:1601.06759, section 3.4), with its blind spot.
 
-    A 7x7 type-A convolution, residual blocks of type-B ones, two 1x1 convolutions.
+    A 7x7 type-A convolution, residual blocks of type-B ones, two 1x1 convolutions. Deviations from the paper:
+    the blocks are dilated, so that few of them reach every row above, and the first layer is told where it is
+    by two constant coordinates.
 
     Args:
         config: of the model; `out` logits per pixel.
@@ -128,27 +134,32 @@ class ResidualNetwork(nn.Module):
         32  # features between the last two 1x1 convolutions, as in the paper's table 1 for MNIST
     )
 
+    coordinates: Tensor
+
     def __init__(self, config: ModelConfig, out: int) -> None:
         super().__init__()
         dim = config.inner_dim
         self.first = MaskedConv2d("A", config.in_channels, 2 * dim, 7)
+        self.place = nn.Linear(2, 2 * dim, bias=False)
         blocks = nn.ModuleList(
-            ResidualBlock(dim, config.num_classes, config.dropout) for _ in config.dilations
+            ResidualBlock(dim, d, config.num_classes, config.dropout) for d in config.dilations
         )
         self.blocks = cast(Sequence[ResidualBlock], blocks)
         self.head = Head(2 * dim, self.HIDDEN, out)
+        self.register_buffer("coordinates", _coordinates(config), persistent=False)
 
     def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
         """Logits of every pixel given the earlier ones it sees. Arguments as in `GatedNetwork`."""
         x_above, features = _parts(above, len(self.blocks))
-        a = self.first(x, x_above)
+        start = 0 if above is None else above.x.shape[1]
+        a = self.first(x, x_above) + self.place(self.coordinates[start : start + x.shape[1]])
         for block, narrow_above in zip(self.blocks, features, strict=True):
             a = block(a, label, narrow_above)
         return self.head(a)
 
     def cached(self, x: Tensor, label: Tensor | None) -> Iterator[Tensor]:
         """What each block's masked convolution reads, (B, H, W, D); arguments as for `forward`."""
-        a = self.first(x)
+        a = self.first(x) + self.place(self.coordinates[: x.shape[1]])
         for block in self.blocks:
             yield block.narrow(a)
             a = block(a, label)

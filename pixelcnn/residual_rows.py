@@ -1,12 +1,13 @@
 """`ResidualNetwork` by rows; see `rows.py`."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pixelcnn.derived import Blank, once
-from pixelcnn.given import InputRows, cached_features
+from pixelcnn.given import InputRows, Ring, cached_features, fill_rings
 from pixelcnn.networks import ResidualNetwork
 from pixelcnn.scripted import scripted
 
@@ -32,14 +33,15 @@ class _Line(NamedTuple):
     x: Tensor  # (W * n, D)
 
 
-def _make_line(state: Tensor) -> _Line:
-    """Buffers around the state (N, 1 + W + 1, n, D), whose outer columns are zero."""
-    n, dim = state.shape[2:]
-    pixels = (state.shape[1] - 2) * n
-    narrow = [each[1:-1].view(pixels, dim) for each in state]
-    taps = [[each[:-2], each[1:-1]] for each in state]
-    a, wide, seen = (state.new_empty(pixels, 2 * dim) for _ in range(3))
-    return _Line(narrow, taps, a, wide, seen, state.new_empty(pixels, dim))
+def _make_line(rows: Sequence[Tensor], dilations: Sequence[int], width: int) -> _Line:
+    """Buffers around what each block reads of this row, (W + 2d, n, D), whose outer columns are zero."""
+    like = rows[0]
+    n, dim = like.shape[1:]
+    inner = [row[d : d + width] for row, d in zip(rows, dilations, strict=True)]
+    narrow = [each.view(width * n, dim) for each in inner]
+    taps = [[row[:width], each] for row, each in zip(rows, inner, strict=True)]
+    a, wide, seen = (like.new_empty(width * n, 2 * dim) for _ in range(3))
+    return _Line(narrow, taps, a, wide, seen, like.new_empty(width * n, dim))
 
 
 @scripted
@@ -70,7 +72,8 @@ class _NetworkWeights:
     def __init__(self, network: ResidualNetwork) -> None:
         above, left = network.first.matrices()
         self.first_above, self.first_left = above.t().contiguous(), left.t().contiguous()
-        self.first_bias = network.first.bias
+        # (H, W, 1, 2D)
+        self.place = network.place(network.coordinates).unsqueeze(2) + network.first.bias
         self.blocks, matrices = [], []
         self.bias = torch.zeros_like(network.first.bias)  # the sum of what all blocks add
         for block in network.blocks:
@@ -84,7 +87,7 @@ class _NetworkWeights:
 
 
 class ResidualRows:
-    """`ResidualNetwork` by rows: caches of each block what its kernel reads of the row above."""
+    """`ResidualNetwork` by rows: caches of each block what its kernel reads of the d rows above."""
 
     def __init__(
         self,
@@ -97,27 +100,30 @@ class ResidualRows:
         batch, rows, self.width, _ = x.shape
         self.network = network
         self.weights = once(network, "rows", lambda: _NetworkWeights(network))
-        self.reach = network.first.kernel_size[0] // 2
+        self.reach = network.first.reach
         self.inputs = InputRows(x, height, self.reach)
-        blocks, dim = len(network.blocks), network.blocks[0].conv.in_channels
-        self.state = x.new_zeros(blocks, 1 + self.width + 1, batch, dim)
+        self.dilations = [block.conv.reach for block in network.blocks]
+        dim = network.blocks[0].conv.in_channels
+        # Of each block, the last d rows of what its convolution reads, and the current one.
+        self.rings = [Ring(x.new_empty(0, batch, dim), d, self.width) for d in self.dilations]
         # (N, 1, B or 1, D)
         self.biases = torch.stack([block.bias(label).view(1, -1, dim) for block in network.blocks])
         self.first = x.new_empty(self.width * batch, 2 * dim)
-        self.links = x.new_empty(blocks, self.width, batch, dim)
-        self.line = _make_line(self.state)
+        self.links = x.new_empty(len(self.rings), self.width, batch, dim)
         if rows:
-            features, pair = cached_features(network, x, label, blank)
-            for state, feature in zip(self.state, features, strict=True):
-                state[1:-1] = feature[pair, rows - 1].transpose(0, 1)
+            fill_rings(self.rings, rows, *cached_features(network, x, label, blank))
 
     def above(self) -> None:
         """See `Rows`."""
-        weights, width = self.weights, self.width
-        torch.addmm(weights.first_bias, self.inputs.above(), weights.first_above, out=self.first)
-        taps = torch.cat([self.state[:, k : k + width] for k in range(3)], -1)
+        weights, i = self.weights, self.inputs.count
+        torch.mm(self.inputs.above(), weights.first_above, out=self.first)
+        first = self.first.view(self.width, -1, self.first.shape[1])
+        first += weights.place[i]
+        taps = torch.stack([torch.cat(ring.above[i % ring.size], -1) for ring in self.rings])
         links = torch.bmm(taps.flatten(1, 2), weights.above)
         torch.add(links.view(self.links.shape), self.biases, out=self.links)
+        self.current = [ring.rows[i % ring.size] for ring in self.rings]
+        self.line = _make_line(self.current, self.dilations, self.width)
 
     def row(self, x: Tensor, part: Tensor | None = None) -> Tensor:
         """See `Rows`."""
@@ -127,12 +133,13 @@ class ResidualRows:
         first, line = self.first, self.line
         if part is not None:
             first = first.view(width, -1, first.shape[1]).index_select(1, part).flatten(0, 1)
-            state = self.state.new_zeros(*self.state.shape[:2], n, self.state.shape[3])
-            line = _make_line(state)
+            rows = [row.new_zeros(len(row), n, row.shape[2]) for row in self.current]
+            line = _make_line(rows, self.dilations, width)
         torch.addmm(first, seen, self.weights.first_left, out=line.a)
         _blocks(line, self.weights.blocks, self.links, part)
         if part is not None:
-            self.state.index_copy_(2, part, state)
+            for whole, row in zip(self.current, rows, strict=True):
+                whole.index_copy_(1, part, row)
         return self.network.head(line.a + self.weights.bias).view(width, n, -1)
 
     def push(self, x: Tensor) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixelcnn.config import DILATIONS, ModelConfig
+from pixelcnn.config import DILATIONS, RESIDUAL_DILATIONS, ModelConfig
 from pixelcnn.model import PixelCNN
 from tests.toys import architectures, channels, likelihoods, random_levels, toy_config, wild_model
 
@@ -47,10 +47,10 @@ def mask(kind, size):
 
 
 @functools.cache
-def visible_to_residual(height, width, blocks):
+def visible_to_residual(height, width, dilations):
     seen = through(pixels(height, width), mask("A", 7))
-    for _ in range(blocks):
-        seen = through(seen, mask("B", 3))
+    for d in dilations:
+        seen = through(seen, [(d * i, d * j) for i, j in mask("B", 3)])
     return seen
 
 
@@ -91,7 +91,7 @@ def all_pixels(config):
 @channels
 @pytest.mark.parametrize(
     ("architecture", "dilations"),
-    [("gated", (1,)), ("gated", (1, 2)), ("residual", (1,)), ("residual", (1, 1))],
+    [("gated", (1,)), ("gated", (1, 2)), ("residual", (1,)), ("residual", (1, 2))],
 )
 def test_logits_depend_on_exactly_the_visible_pixels(
     architecture, dilations, likelihood, in_channels
@@ -109,7 +109,7 @@ def test_logits_depend_on_exactly_the_visible_pixels(
     if architecture == "gated":
         visible = visible_to_gated(7, 10, dilations)
     else:
-        visible = visible_to_residual(7, 10, len(dilations))
+        visible = visible_to_residual(7, 10, dilations)
     assert not (visible & ~earlier(7, 10)).any()
     for channel in seen.unbind(1):
         np.testing.assert_array_equal(channel.unflatten(0, (7, 10)).numpy(), visible)
@@ -125,15 +125,15 @@ def test_gated_stacks_have_no_blind_spot(dilations):
     np.testing.assert_array_equal(visible_to_gated(height, width, dilations), expected)
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 5])
-def test_residual_blind_spot_lies_to_the_upper_right(blocks):
+@pytest.mark.parametrize("dilations", [(1,), (1, 1), (1, 2), (1, 2, 4), (1,) * 5])
+def test_residual_blind_spot_lies_to_the_upper_right(dilations):
     # As above, but a way to the right only opens by going up: the type-A kernel reaches 3 to the right
-    # from one row up, and each 3x3 kernel one more for one row more.
-    height, width, reach = 11, 20, 3 + blocks
+    # from one row up, and each 3x3 kernel d more for d rows more.
+    height, width, reach = 11, 20, 3 + sum(dilations)
     i, j, k, n = np.ix_(*map(np.arange, (height, width, height, width)))
     within = (i - k <= reach) & (abs(j - n) <= reach) & earlier(height, width)
     blind = within & (n - j > 3 + (i - k - 1))
-    visible = visible_to_residual(height, width, blocks)
+    visible = visible_to_residual(height, width, dilations)
     np.testing.assert_array_equal(visible, within & ~blind)
     assert not visible[5, 5, 4, 9]  # the row above, four to the right
     assert visible[5, 5, 3, 9]  # one row further up
@@ -179,11 +179,12 @@ def test_default_dilations_leave_no_pixel_unseen_on_paper():
 @likelihoods
 def test_default_depth_of_the_residual_network_sees_exactly_its_mask(likelihood):
     config = toy_config(
-        "residual", likelihood, dilations=(1,) * 9, height=28, width=28, inner_dim=8
+        "residual", likelihood, dilations=RESIDUAL_DILATIONS, height=28, width=28, inner_dim=8
     )
     targets = [(27, 27), (27, 0), (27, 14), (14, 14), (1, 20), (0, 0)]
     seen = gradients(config, targets) != 0
-    visible = visible_to_residual(28, 28, 9)
+    visible = visible_to_residual(28, 28, RESIDUAL_DILATIONS)
+    assert visible[27, 14, 0].any()  # from the last row to the first
     for (i, j), channels_seen in zip(targets, seen, strict=True):
         np.testing.assert_array_equal(channels_seen[0].numpy(), visible[i, j], err_msg=(i, j))
 

@@ -88,10 +88,6 @@ def test_whole_number_is_taken_for_a_float_field():
         ({"dropout": -0.5}, "dropout must be in [0, 1), got -0.5."),
         ({"dilations": ()}, "dilations must name at least one block."),
         ({"dilations": (2, 0)}, "dilations must be positive, got (2, 0)."),
-        (
-            {"architecture": "residual", "dilations": (1, 2)},
-            "the residual architecture is not dilated, got dilations (1, 2).",
-        ),
     ],
 )
 def test_model_config_says_what_is_allowed(fields, sentence):

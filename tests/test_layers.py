@@ -61,11 +61,11 @@ def test_masks_keep_the_taps_of_the_paper(kind, size, taps_kept):
 
 
 @pytest.mark.parametrize("kind", ["A", "B"])
-@pytest.mark.parametrize("size", [3, 7])
-def test_masked_convolution_is_a_plain_one_of_the_masked_kernel(kind, size):
-    conv, x = MaskedConv2d(kind, 2, 3, size).double(), noise(2, 5, 6, 2)
+@pytest.mark.parametrize(("size", "d"), [(3, 1), (7, 1), (3, 2), (3, 4)])
+def test_masked_convolution_is_a_plain_one_of_the_masked_kernel(kind, size, d):
+    conv, x = MaskedConv2d(kind, 2, 3, size, dilation=d).double(), noise(2, 5, 6, 2)
     before = conv.weight.clone()
-    expected = plain(x, conv.weight * conv.mask, conv.bias, padding=size // 2)
+    expected = plain(x, conv.weight * conv.mask, conv.bias, padding=size // 2 * d, dilation=d)
     torch.testing.assert_close(conv(x), expected)
     assert conv.weight.equal(before)  # the mask multiplies the weight and never overwrites it
 
@@ -114,8 +114,10 @@ def test_gated_block_follows_its_formula(dilation):
         torch.testing.assert_close(result, expected)
 
 
-def test_residual_block_follows_its_formula():
-    block = ResidualBlock(3, 2, 0.0).double()
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_residual_block_follows_its_formula(dilation):
+    block = ResidualBlock(3, dilation, 2, 0.0).double()
+    assert block.conv.dilation == (dilation, dilation)
     torch.nn.init.normal_(block.embedding.weight)
     a, label = noise(2, 5, 6, 6), torch.tensor([1, 0])
     e = block.embedding(label)[:, None, None]
@@ -152,8 +154,7 @@ def test_taps_gather_what_a_dilated_kernel_reads():
 @pytest.mark.parametrize("rows", [1, 2, 5])
 @torch.no_grad()
 def test_network_goes_on_below_rows_that_it_knows(architecture, num_classes, rows):
-    dilations = (1, 2, 4) if architecture == "gated" else (1, 1, 1)
-    config = toy_config(architecture, num_classes=num_classes, height=6, dilations=dilations)
+    config = toy_config(architecture, num_classes=num_classes, height=6, dilations=(1, 2, 4))
     network, label, x = wild_model(config).network, random_labels(config, 3), noise(3, 6, 5, 1)
     features = [each[:, :rows] for each in network.cached(x, label)]
     below = network(x[:, rows:], label, Above(x[:, :rows], features))
@@ -173,7 +174,7 @@ def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_ch
         num_classes=num_classes,
         in_channels=in_channels,
         height=6,
-        dilations=(1, 2, 4, 8) if architecture == "gated" else (1, 1, 1),
+        dilations=(1, 2, 4, 8),
     )
     network, label = wild_model(config).network, random_labels(config, 3)
     x = noise(3, 6, 5, in_channels)

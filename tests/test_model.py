@@ -207,12 +207,12 @@ def test_default_gated_model_has_the_stated_number_of_parameters():
 
 def test_default_residual_model_has_the_stated_number_of_parameters():
     d, blocks = 64, 9
-    first = 49 * 2 * d + 2 * d
+    first = 49 * 2 * d + 2 * d + 2 * 2 * d  # and the coordinates
     block = (2 * d + 1) * d + (9 * d + 1) * d + (d + 1) * 2 * d
     head = (2 * d + 1) * 32 + 32 + 1
     model = PixelCNN(RESIDUAL)
     count = sum(p.numel() for p in model.parameters())
-    assert count == first + blocks * block + head == 492_097
+    assert count == first + blocks * block + head == 492_353
     assert count == pytest.approx(0.49e6, rel=0.01)
 
 

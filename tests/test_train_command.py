@@ -14,7 +14,7 @@ import torch
 
 import train
 from pixelcnn import PixelCNN, hub
-from pixelcnn.config import RESIDUAL_DILATIONS, ModelConfig
+from pixelcnn.config import ModelConfig
 
 MNIST_DIR = os.environ.get("MNIST_DIR")
 needs_mnist = pytest.mark.skipif(
@@ -51,7 +51,7 @@ def test_preset_gated_mnist():
 def test_preset_residual_binary():
     model, run = configs("--preset", "residual-binary")
     assert (model.architecture, model.levels, model.likelihood) == ("residual", 2, "bernoulli")
-    assert model.dilations == RESIDUAL_DILATIONS
+    assert model.dilations == (1,) * 9
     assert (run.epochs, run.batch_size, run.sample_epochs) == (30, 64, (20, 30))
     assert run.binarization == "threshold"
     parameters = sum(p.numel() for p in PixelCNN(model).parameters())
@@ -79,7 +79,7 @@ def test_flags_win_over_the_preset():
         (["--levels", "1"], "levels must be 2 to 256, got 1."),
         (["--levels", "4", "--binarization", "threshold"], "4 levels go with binarization none"),
         (["--epochs", "3", "--sample-epochs", "5"], "sample_epochs must lie between 1 and epochs"),
-        (["--architecture", "residual", "--dilations", "2"], "is not dilated"),
+        (["--dilations", "2,0"], "dilations must be positive, got (2, 0)."),
         (["--device", "nonsense"], "device 'nonsense' cannot be used here"),
         (["--in_channels", "3"], "in_channels must be 1, got 3."),
         (["--resume", "/nowhere"], "nothing to resume from"),
