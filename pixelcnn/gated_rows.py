@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelcnn.derived import Blank, once
-from pixelcnn.given import InputRows, Ring, cached_features, fill_rings
+from pixelcnn.derived import KnownRows, once
+from pixelcnn.given import InputRows, Ring, fill_rings, given_features
 from pixelcnn.networks import GatedNetwork
 from pixelcnn.scripted import scripted
 
@@ -148,7 +148,7 @@ class GatedRows:
         x: Tensor,
         label: Tensor | None,
         height: int,
-        blank: Blank | None,
+        known: KnownRows | None,
     ) -> None:
         batch, _, self.width, self.channels = x.shape
         self.network, self.dim, self.reach = network, network.dim, network.REACH
@@ -170,7 +170,7 @@ class GatedRows:
         self.links = [x.new_empty(pixels, 2 * self.dim) for _ in self.rings]
         self.line = _Line(x, self, batch)
         if self.inputs.count:
-            features = cached_features(network, x, label, blank)
+            features = given_features(network, x, label, known)
             fill_rings(self.rings, self.inputs.count, *features)
 
     def above(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pixelcnn.derived import Blank, Network
+from pixelcnn.derived import KnownRows, Network
 
 
 class InputRows:
@@ -51,15 +51,15 @@ class Ring:
         self.above = [self.current[(slot + 1) % self.size] for slot in range(self.size)]
 
 
-def fill_rings(rings: list[Ring], rows: int, features: Iterable[Tensor], pair: Tensor) -> None:
-    """Take what the convolution of each block reads of given rows, by image: see `cached_features`."""
+def fill_rings(rings: list[Ring], rows: int, features: Iterable[Tensor], which: Tensor) -> None:
+    """Take what the convolution of each block reads of given rows, by image: see `given_features`."""
     for feature, ring in zip(features, rings, strict=True):
         for i in range(max(0, rows - ring.size + 1), rows):
-            ring.inner[i % ring.size].copy_(feature[pair, i].transpose(0, 1))
+            ring.inner[i % ring.size].copy_(feature[which, i].transpose(0, 1))
 
 
-def cached_features(
-    network: Network, x: Tensor, label: Tensor | None, blank: Blank | None
+def given_features(
+    network: Network, x: Tensor, label: Tensor | None, known: KnownRows | None
 ) -> tuple[Iterable[Tensor], Tensor]:
     """What the convolutions of given rows read, once for each distinct image and class.
 
@@ -67,15 +67,17 @@ def cached_features(
         network: whose weights are used.
         x: (B, rows, W, C) network input, at least one row.
         label: (B,) or None.
-        blank: given if all those rows are blank, so that nothing need be computed of them.
+        known: if it is known already, as all images begin alike.
 
     Returns:
         the features (G, rows, W, D) of each block, and which of the G each image has (B,).
     """
-    if blank is not None:
-        return blank.features, blank.which(label, len(x))
+    if known is not None:
+        return known.features, known.which(label, len(x))
     x, label, pair = distinct(x, label)
-    return network.cached(x, label), pair
+    features: list[Tensor] = []
+    network(x, label, read=features)
+    return features, pair
 
 
 def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:

@@ -249,11 +249,6 @@ class GatedBlock(nn.Module):
         link, v = self.finish_vertical(v, self.vertical(v, above) + e_v)
         return v, *self.finish_horizontal(h, self.horizontal(h) + link + e_h)
 
-    def raise_vertical(self, v: Tensor, label: Tensor | None) -> Tensor:
-        """Only v': of given rows, sampling needs nothing else. Shape (B, H, W, D) -> (B, H, W, D)."""
-        e_v, _ = self.embed(label, v.dtype)
-        return self.finish_vertical(v, self.vertical(v) + e_v)[1]
-
     def finish_vertical(self, v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """From what enters the gate, the link (..., 2D) and v' (..., D)."""
         out = self.vertical_out(self.dropout(gate(x)))
@@ -304,12 +299,21 @@ class ResidualBlock(nn.Module):
         e = self.embed(label, self.conv.weight.dtype)
         return self.conv.bias + (e[:, 0, 0] if isinstance(e, Tensor) else e)
 
-    def forward(self, a: Tensor, label: Tensor | None, above: Tensor | None = None) -> Tensor:
-        """Apply the block. Shape (B, H, W, 2D), (B,) -> (B, H, W, 2D).
+    def forward(
+        self, a: Tensor, label: Tensor | None, above: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Apply the block.
 
-        `above` are rows (B, rows, W, D) above these of what the masked convolution reads, see `lay_on`.
+        Args:
+            a: (B, H, W, 2D).
+            label: (B,) or None.
+            above: rows of what the masked convolution reads above these, see `lay_on`.
+
+        Returns:
+            what the masked convolution read (B, H, W, D), and the block's output (B, H, W, 2D).
         """
-        return self.finish(a, self.conv(self.narrow(a), above) + self.embed(label, a.dtype))
+        narrow = self.narrow(a)
+        return narrow, self.finish(a, self.conv(narrow, above) + self.embed(label, a.dtype))
 
     def narrow(self, a: Tensor) -> Tensor:
         """What the masked convolution reads. Shape (..., 2D) -> (..., D)."""

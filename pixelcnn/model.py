@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.derived import Blank, once
+from pixelcnn.derived import KnownRows, once
 from pixelcnn.likelihood import make_likelihood
 from pixelcnn.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.pixels import to_input
@@ -75,14 +75,33 @@ class PixelCNN(nn.Module):
         x = to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)
         return self.split_logits(self.network(x, label))
 
-    def blank(self) -> Blank:
-        """The network on a blank image of each class, run once for its weights."""
+    def blank(self) -> KnownRows:
+        """What the network makes of a blank image, run once for its weights."""
         return once(self.network, "blank", self._derive_blank)
 
-    def _derive_blank(self) -> Blank:
+    def _derive_blank(self) -> KnownRows:
         c = self.config
         levels = torch.zeros(c.height, c.width, c.in_channels, device=self.device)
-        return Blank(self.network, to_input(levels, c.levels, self.dtype), self.num_classes)
+        return KnownRows(self.network, to_input(levels, c.levels, self.dtype), self.num_classes)
+
+    @torch.no_grad()
+    def read(self, levels: Tensor, *known: KnownRows) -> KnownRows:
+        """Run the network on the first rows of one image, as each class.
+
+        Args:
+            levels: (1, C, rows, W) integers 0..K-1.
+            known: what was read before: with the first rows, as many as the two share, of whichever shares
+                most, nothing is computed again. Rounding may differ with it.
+
+        Raises:
+            ValueError: if shape or levels are not what the config allows, or there are several images.
+        """
+        self.check_levels(levels)
+        if len(levels) != 1:
+            raise ValueError(f"Rows are read of one image at a time, got {len(levels)}.")
+        x = to_input(levels.to(self.device), self.config.levels, self.dtype)[0].permute(1, 2, 0)
+        nearest = max((*known, self.blank()), key=lambda each: each.shared(x))
+        return KnownRows(self.network, x, self.num_classes, nearest)
 
     def split_logits(self, logits: Tensor) -> Tensor:
         """From the network's order to the likelihood's. Shape (B, H, W, C*P) -> (B, C, H, W, P)."""
@@ -108,15 +127,20 @@ class PixelCNN(nn.Module):
             return self._mixture_log_prob(self.class_log_prob(levels))
         return self.likelihood.log_prob(self(levels, label), levels)
 
-    def class_log_prob(self, levels: Tensor) -> Tensor:
+    def class_log_prob(self, levels: Tensor, known: KnownRows | None = None) -> Tensor:
         """Log-probability of every sub-pixel given each class in turn.
 
         Args:
             levels: (B, C, H, W) integers 0..K-1; the first rows alone will do.
+            known: of one image, what `read` made of it: nothing is computed anew.
 
         Returns:
             (B, classes, C, H, W) in nats.
         """
+        if known is not None:
+            logits = self.split_logits(self.read(levels, known).logits)
+            each = levels.expand(self.num_classes, *levels.shape[1:])
+            return self.likelihood.log_prob(logits, each).unsqueeze(0)
         images = levels.repeat_interleave(self.num_classes, 0)
         labels = torch.arange(self.num_classes, device=self.device).repeat(len(levels))
         one = self.log_prob if torch.is_grad_enabled() else self._log_prob_below_blank

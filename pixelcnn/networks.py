@@ -3,7 +3,7 @@
 `rows.py` has the same arithmetic row by row, for sampling.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -88,13 +88,20 @@ class GatedNetwork(nn.Module):
         self.head = Head(dim, 2 * dim, out)
         self.register_buffer("coordinates", _coordinates(config), persistent=False)
 
-    def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        label: Tensor | None,
+        above: Above | None = None,
+        read: list[Tensor] | None = None,
+    ) -> Tensor:
         """Logits of every pixel given all earlier ones.
 
         Args:
             x: (B, H, W, C), from `pixels.to_input`.
             label: (B,) or None.
             above: given if x begins below the first row.
+            read: takes what each block's convolution of earlier rows reads, (B, H, W, D), if given.
 
         Returns:
             (B, H, W, out).
@@ -107,16 +114,11 @@ class GatedNetwork(nn.Module):
         h = self.first_horizontal(x) + self.first_link(v) + place_h
         skips = 0.0
         for block, v_above in zip(self.blocks, features, strict=True):
+            if read is not None:
+                read.append(v)
             v, h, skip = block(v, h, label, v_above)
             skips = skips + skip
         return self.head(skips)
-
-    def cached(self, x: Tensor, label: Tensor | None) -> Iterator[Tensor]:
-        """What each block's vertical convolution reads, (B, H, W, D); arguments as for `forward`."""
-        v = self.first_vertical(x) + self.place(self.coordinates[: x.shape[1]])[..., : self.dim]
-        for block in self.blocks:
-            yield v
-            v = block.raise_vertical(v, label)
 
 
 class ResidualNetwork(nn.Module):
@@ -148,18 +150,19 @@ class ResidualNetwork(nn.Module):
         self.head = Head(2 * dim, self.HIDDEN, out)
         self.register_buffer("coordinates", _coordinates(config), persistent=False)
 
-    def forward(self, x: Tensor, label: Tensor | None, above: Above | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        label: Tensor | None,
+        above: Above | None = None,
+        read: list[Tensor] | None = None,
+    ) -> Tensor:
         """Logits of every pixel given the earlier ones it sees. Arguments as in `GatedNetwork`."""
         x_above, features = _parts(above, len(self.blocks))
         start = 0 if above is None else above.x.shape[1]
         a = self.first(x, x_above) + self.place(self.coordinates[start : start + x.shape[1]])
         for block, narrow_above in zip(self.blocks, features, strict=True):
-            a = block(a, label, narrow_above)
+            narrow, a = block(a, label, narrow_above)
+            if read is not None:
+                read.append(narrow)
         return self.head(a)
-
-    def cached(self, x: Tensor, label: Tensor | None) -> Iterator[Tensor]:
-        """What each block's masked convolution reads, (B, H, W, D); arguments as for `forward`."""
-        a = self.first(x) + self.place(self.coordinates[: x.shape[1]])
-        for block in self.blocks:
-            yield block.narrow(a)
-            a = block(a, label)

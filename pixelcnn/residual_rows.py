@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelcnn.derived import Blank, once
-from pixelcnn.given import InputRows, Ring, cached_features, fill_rings
+from pixelcnn.derived import KnownRows, once
+from pixelcnn.given import InputRows, Ring, fill_rings, given_features
 from pixelcnn.networks import ResidualNetwork
 from pixelcnn.scripted import scripted
 
@@ -95,7 +95,7 @@ class ResidualRows:
         x: Tensor,
         label: Tensor | None,
         height: int,
-        blank: Blank | None,
+        known: KnownRows | None,
     ) -> None:
         batch, rows, self.width, _ = x.shape
         self.network = network
@@ -111,7 +111,7 @@ class ResidualRows:
         self.first = x.new_empty(self.width * batch, 2 * dim)
         self.links = x.new_empty(len(self.rings), self.width, batch, dim)
         if rows:
-            fill_rings(self.rings, rows, *cached_features(network, x, label, blank))
+            fill_rings(self.rings, rows, *given_features(network, x, label, known))
 
     def above(self) -> None:
         """See `Rows`."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pixelcnn.derived import Blank, Network
+from pixelcnn.derived import KnownRows, Network
 from pixelcnn.gated_rows import GatedRows
 from pixelcnn.networks import GatedNetwork
 from pixelcnn.residual_rows import ResidualRows
@@ -43,7 +43,7 @@ def start_rows(
     x: Tensor,
     label: Tensor | None,
     height: int,
-    blank: Blank | None = None,
+    known: KnownRows | None = None,
 ) -> Rows:
     """Start a sweep below given rows.
 
@@ -52,8 +52,8 @@ def start_rows(
         x: (B, rows, W, C) network input of the given rows, of which there may be none.
         label: (B,) or None.
         height: rows of the whole image.
-        blank: given if all those rows are blank, so that nothing need be computed of them.
+        known: what the network makes of those rows, if all images begin with the same that were read before.
     """
     if isinstance(network, GatedNetwork):
-        return GatedRows(network, x, label, height, blank)
-    return ResidualRows(network, x, label, height, blank)
+        return GatedRows(network, x, label, height, known)
+    return ResidualRows(network, x, label, height, known)

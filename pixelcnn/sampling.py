@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pixelcnn.derived import KnownRows
 from pixelcnn.model import Label, PixelCNN
 from pixelcnn.sweep import draw_fast
 
@@ -35,7 +36,7 @@ class Samples:
     passes: int  # row passes, summed over the rows (blank ones above the first ink take none)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def generate(
     model: PixelCNN,
     count: int,
@@ -72,7 +73,7 @@ def generate(
     return _draw(model, blank, 0, label, temperature, seed)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def complete(
     model: PixelCNN,
     levels: Tensor,
@@ -82,6 +83,8 @@ def complete(
     label: Label = None,
     temperature: float = 1.0,
     seed: int | None = None,
+    known: KnownRows | None = None,
+    guess: Tensor | None = None,
 ) -> Samples:
     """Keep the first rows of images and draw the others.
 
@@ -96,6 +99,8 @@ def complete(
         label: class of all, int, or of each completion, (B * count,); None draws it.
         temperature: divides the logits of every pixel; 0 takes the most probable level.
         seed: of this draw alone; None takes a fresh one, which the result tells.
+        known: of one image, what `PixelCNN.read` made of its first rows, or of others: it saves time.
+        guess: (B * count, C, H, W), what the completions may be: a near guess saves time too.
 
     Returns:
         B * count samples, those of one image in a row.
@@ -105,17 +110,33 @@ def complete(
     """
     _check_count(count)
     _check_rows(model, levels, rows)
-    return _draw(model, levels.repeat_interleave(count, 0), rows, label, temperature, seed, count)
+    shape = (len(levels) * count, *levels.shape[1:])
+    if guess is not None and guess.shape != shape:
+        raise ValueError(f"guess must have shape {shape}, got {tuple(guess.shape)}.")
+    return _draw(
+        model,
+        levels.repeat_interleave(count, 0),
+        rows,
+        label,
+        temperature,
+        seed,
+        count,
+        known=known,
+        guess=guess,
+    )
 
 
-@torch.inference_mode()
-def digit_posterior(model: PixelCNN, levels: Tensor, *, rows: int) -> Tensor:
+@torch.no_grad()
+def digit_posterior(
+    model: PixelCNN, levels: Tensor, *, rows: int, known: KnownRows | None = None
+) -> Tensor:
     """How probable each class is, given the first rows: p(y | rows), by one pass per class.
 
     Args:
         model: with classes, in eval mode.
         levels: (B, C, H, W); what is below the given rows is ignored.
         rows: how many are given, 0 to H.
+        known: as for `complete`.
 
     Returns:
         (B, classes), adding up to 1.
@@ -130,7 +151,7 @@ def digit_posterior(model: PixelCNN, levels: Tensor, *, rows: int) -> Tensor:
         shape = (len(levels), model.num_classes)
         return torch.full(shape, 1 / model.num_classes, dtype=model.dtype, device=model.device)
     given = levels[:, :, :rows].to(model.device)
-    return model.class_log_prob(given).sum((2, 3, 4)).softmax(-1)
+    return model.class_log_prob(given, known).sum((2, 3, 4)).softmax(-1)
 
 
 @torch.inference_mode()
@@ -176,6 +197,9 @@ def _draw(
     temperature: float,
     seed: int | None,
     count: int = 1,
+    *,
+    known: KnownRows | None = None,
+    guess: Tensor | None = None,
 ) -> Samples:
     """Draw the uniforms, the class where none is given, and then the rows below the given ones."""
     if not 0 <= temperature < float("inf"):
@@ -185,14 +209,25 @@ def _draw(
     # On the CPU whatever the device, so that a seed means the same digits everywhere.
     generator = torch.Generator().manual_seed(seed)
     uniforms = torch.rand(levels.shape, generator=generator).to(model.device)
+    images = levels[::count]
+    if rows and (known is not None or (label is None and len(images) == 1)):
+        known = model.read(images[:, :, :rows], *([known] if known else []))
     if label is None and model.num_classes:
-        posterior = digit_posterior(model, levels[::count], rows=rows).cpu()
+        posterior = digit_posterior(model, images, rows=rows, known=known).cpu()
         cdf = posterior.repeat_interleave(count, 0).cumsum(-1)[:, :-1]
         label = (cdf <= torch.rand(len(levels), 1, generator=generator)).sum(-1)
     levels, label = levels.to(model.device), model.expand_label(label, len(levels))
     levels, logits, passes = draw_fast(
-        model, levels, uniforms, label, rows=rows, temperature=temperature
+        model,
+        levels,
+        uniforms,
+        label,
+        rows=rows,
+        temperature=temperature,
+        known=known,
+        guess=guess,
     )
+    levels, logits = levels.clone(), logits.clone()  # made in inference mode, of no use to autograd
     drawn = levels[:, :, rows:]
     given = levels[:, :, :rows].to(logits.dtype)
     zeros = torch.zeros_like(given)

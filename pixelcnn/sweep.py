@@ -14,9 +14,10 @@ On a CPU a large batch is divided among threads, and each operation takes one th
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from pixelcnn.derived import Blank
+from pixelcnn.derived import KnownRows
 from pixelcnn.devices import one_thread_per_operation
 from pixelcnn.model import PixelCNN
 from pixelcnn.pixels import to_input
@@ -37,27 +38,38 @@ def draw_fast(
     *,
     rows: int = 0,
     temperature: float = 1.0,
+    known: KnownRows | None = None,
+    guess: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, int]:
     """The same digits as `sampling.draw_naive`, by fixed-point iteration on each row.
 
-    Arguments as for `draw_naive`.
+    Further arguments as for `draw_naive`.
+
+    Args:
+        known: the given rows as `PixelCNN.read` knows them, if those of all images are the same.
+        guess: (B, C, H, W), what the images may be; the nearer, the fewer passes. None: each row as the one
+            above it.
 
     Returns:
         levels (B, C, H, W); the logits of the rows drawn (B, C, H - rows, W, P); row passes.
     """
-    blank = model.blank()
 
-    def sweep(levels: Tensor, uniforms: Tensor, label: Tensor | None) -> Drawn:
-        return _sweep(model, blank, levels, uniforms, label, rows, temperature)
+    def sweep(
+        levels: Tensor, uniforms: Tensor, label: Tensor | None, guess: Tensor | None
+    ) -> Drawn:
+        return _sweep(model, known, levels, uniforms, label, guess, rows, temperature)
 
     if model.device.type != "cpu":
-        levels, logits, passes = sweep(levels, uniforms, label)
+        levels, logits, passes = sweep(levels, uniforms, label, guess)
         return levels, logits, sum(passes)
     count = max(1, min(torch.get_num_threads(), len(levels) // MIN_PART))
-    labels = [None] * count if label is None else label.tensor_split(count)
     with one_thread_per_operation(), ThreadPoolExecutor(count) as pool:
-        each = levels.tensor_split(count), uniforms.tensor_split(count), labels
-        done = list(pool.map(sweep, *each)) if count > 1 else [sweep(levels, uniforms, label)]
+        each = (
+            [None] * count if part is None else part.tensor_split(count)
+            for part in (levels, uniforms, label, guess)
+        )
+        whole = levels, uniforms, label, guess
+        done = list(pool.map(sweep, *each)) if count > 1 else [sweep(*whole)]
     every_levels, every_logits, every_passes = zip(*done, strict=True)
     most = [max(row) for row in zip(*every_passes, strict=True)]
     return torch.cat(every_levels), torch.cat(every_logits), sum(most)
@@ -66,40 +78,42 @@ def draw_fast(
 @torch.inference_mode()
 def _sweep(
     model: PixelCNN,
-    blank: Blank,
+    known: KnownRows | None,
     levels: Tensor,
     uniforms: Tensor,
     label: Tensor | None,
+    guess: Tensor | None,
     rows: int,
     temperature: float,
 ) -> Drawn:
     """`draw_fast` of a part of a batch; the passes are those of each row."""
     c = model.config
-    # Rows and columns first, as `Rows` has them.
-    levels, uniforms = levels.long().permute(2, 3, 0, 1).clone(), uniforms.permute(2, 3, 0, 1)
+    # Rows and columns first, as `Rows` has them, below a row of zeros.
+    padded = F.pad(levels.long().permute(2, 3, 0, 1), (0,) * 6 + (1, 0))
+    levels, uniforms = padded[1:], uniforms.permute(2, 3, 0, 1)
+    guesses = padded[:-1] if guess is None else guess.long().permute(2, 3, 0, 1)
     shape = (c.height - rows, *levels.shape[1:], model.likelihood.parameters)
     logits = torch.empty(shape, dtype=model.dtype, device=model.device)
-    known = None if levels[:rows].any() else blank
     start = rows
-    if known is not None:
+    if not levels[:rows].any():
+        known = model.blank()
         start = _blank_until(model, known, logits, uniforms, label, rows, temperature)
     levels[rows:start] = 0
     passes = [0] * (start - rows)
     given = to_input(levels[:start], c.levels, model.dtype).permute(2, 0, 1, 3)
     sweep = start_rows(model.network, given, label, c.height, known)
-    guess = levels[start - 1] if start else torch.zeros_like(levels[0])
     for i in range(start, c.height):
         sweep.above()
-        guess, logits[i - rows], tries = _settle(model, sweep, guess, uniforms[i], temperature)
-        sweep.push(to_input(guess, c.levels, model.dtype))
-        levels[i] = guess
+        row, logits[i - rows], tries = _settle(model, sweep, guesses[i], uniforms[i], temperature)
+        levels[i] = row
+        sweep.push(to_input(row, c.levels, model.dtype))
         passes.append(tries)
     return levels.permute(2, 3, 0, 1), logits.permute(2, 3, 0, 1, 4), passes
 
 
 def _blank_until(
     model: PixelCNN,
-    blank: Blank,
+    blank: KnownRows,
     logits: Tensor,
     uniforms: Tensor,
     label: Tensor | None,

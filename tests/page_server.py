@@ -23,17 +23,18 @@ SPACE = "someone/digits"
 
 
 def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
-    torch.manual_seed(0)
     small = {"inner_dim": 4, "dilations": (1, 1)}
     configs = {
         "binary": pixelcnn.ModelConfig(num_classes=10, **small),
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
         "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=10, **small),
     }
-    models = {name: pixelcnn.PixelCNN(config).eval() for name, config in configs.items()}
+    models = {}
     with torch.no_grad():  # fresh weights ignore the class, and nearly the image
-        for model in models.values():
-            for weight in model.parameters():
+        for name, config in configs.items():
+            torch.manual_seed(0)
+            models[name] = pixelcnn.PixelCNN(config).eval()
+            for weight in models[name].parameters():
                 weight.add_(0.3 * torch.randn_like(weight))
     return models
 

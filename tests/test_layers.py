@@ -122,7 +122,9 @@ def test_residual_block_follows_its_formula(dilation):
     a, label = noise(2, 5, 6, 6), torch.tensor([1, 0])
     e = block.embedding(label)[:, None, None]
     expected = a + block.up((block.conv(block.down(a.relu()).relu()) + e).relu())
-    torch.testing.assert_close(block(a, label), expected)
+    narrow, result = block(a, label)
+    torch.testing.assert_close(narrow, block.down(a.relu()).relu())
+    torch.testing.assert_close(result, expected)
 
 
 def test_gate_multiplies_one_half_with_the_sigmoid_of_the_other():
@@ -156,9 +158,13 @@ def test_taps_gather_what_a_dilated_kernel_reads():
 def test_network_goes_on_below_rows_that_it_knows(architecture, num_classes, rows):
     config = toy_config(architecture, num_classes=num_classes, height=6, dilations=(1, 2, 4))
     network, label, x = wild_model(config).network, random_labels(config, 3), noise(3, 6, 5, 1)
-    features = [each[:, :rows] for each in network.cached(x, label)]
-    below = network(x[:, rows:], label, Above(x[:, :rows], features))
-    torch.testing.assert_close(below, network(x, label)[:, rows:])
+    features: list[torch.Tensor] = []
+    whole = network(x, label, read=features)
+    above = Above(x[:, :rows], [each[:, :rows] for each in features])
+    features_below: list[torch.Tensor] = []
+    below = network(x[:, rows:], label, above, features_below)
+    torch.testing.assert_close(below, whole[:, rows:])
+    torch.testing.assert_close(features_below, [each[:, rows:] for each in features])
 
 
 @architectures

@@ -31,6 +31,28 @@ def test_draw_by_mouse(visit, device):
     expect(page.locator(".scrubber")).not_to_have_value("0")
 
 
+def test_a_move_that_fills_no_further_pixel_asks_for_nothing(visit):
+    page = visit()
+    wait_for_completions(page)
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    asked = []
+    note = lambda request: asked.append(request.url)  # noqa: E731
+    page.on("request", note)
+    version = page.locator(".completions").get_attribute("data-version")
+    stroke(page, SEVEN)  # over the same ink, but for some shades at its rim
+    page.locator("[name=pen]").fill("1")
+    stroke(page, [(14, 3), (14.2, 3.1)])
+    wait_for_completions(page)
+    assert not [url for url in asked if "component_server" in url]
+    stroke(page, [(3, 3), (3, 6)])
+    page.wait_for_function(
+        "before => document.querySelector('.completions').dataset.version !== before", arg=version
+    )
+    assert [url for url in asked if "component_server" in url]
+    page.remove_listener("request", note)
+
+
 @devices
 def test_draw_by_keyboard(visit, device):
     page = visit(**device)

@@ -11,14 +11,18 @@ import torch
 from PIL import Image
 
 import pixelcnn
+from pixelcnn.ui import answers
 from pixelcnn.ui.about import describe
 from pixelcnn.ui.animation import gif
 from pixelcnn.ui.endpoints import server_function
 from pixelcnn.ui.executor import Busy, ModelExecutor
 from pixelcnn.ui.field import receptive_field
 from pixelcnn.ui.pictures import read_picture
+from pixelcnn.ui.recent import DRAWINGS, Drawing, RecentDrawings
 from pixelcnn.ui.service import PRESETS, Service, _best_tops
 from tests.page_server import picture_of_a_one, tiny_models
+
+SIZE = 28
 
 
 def encoded(data):
@@ -90,14 +94,14 @@ def test_the_field_is_where_the_logits_change(name):
     c = tiny_models()[name].config.to_dict() | {"height": 6, "width": 6}
     model = pixelcnn.PixelCNN(pixelcnn.ModelConfig.from_dict(c)).double().eval()
     field = torch.tensor(receptive_field(model))
-    levels = torch.randint(model.config.levels, (1, 1, 6, 6))
+    levels = torch.randint(model.config.levels, (8, 1, 6, 6))  # a ReLU may hide a pixel in some
     label = 0 if model.num_classes else None
     row, column = 4, 3
     for i in range(6):
         for j in range(6):
             other = levels.clone()
             other[..., i, j] = (other[..., i, j] + 1) % model.config.levels
-            change = (model(levels, label) - model(other, label))[0, 0, row, column].abs().max()
+            change = (model(levels, label) - model(other, label))[..., row, column, :].abs().max()
             if i > row or (i == row and j >= column):
                 assert change == 0
             else:
@@ -134,6 +138,29 @@ def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
     assert plain == digits
     assert plain["model"] == "digits"
     assert len(plain["levels"]) == len(PRESETS)
+
+
+@pytest.mark.parametrize("name", ["binary", "gray"])
+def test_answers_do_not_depend_on_drawings_before(name):
+    model, recent = tiny_models()[name].double(), RecentDrawings()
+    settings = {"count": 4, "label": None, "temperature": 1.0, "seed": 3, "distinct": False}
+    image = torch.zeros(1, 1, SIZE, SIZE, dtype=torch.long)
+    for row in (4, 9, 6, 9, 2):  # a pen that moves
+        image[0, 0, row, 5 + row] = 1
+        for rows in (14, 11):
+            answer = answers.complete(name, model, recent, image, rows=rows, **settings)
+            alone = answers.complete(name, model, RecentDrawings(), image, rows=rows, **settings)
+            assert answer == alone
+
+
+def test_drawings_are_forgotten_in_the_end():
+    model, recent = tiny_models()["binary"], RecentDrawings()
+    images = torch.eye(DRAWINGS + 1, SIZE, dtype=torch.long).view(-1, 1, 1, 1, SIZE)
+    for seed, image in enumerate(images):
+        recent.add(Drawing(recent.read(model, image)[0], {seed: image}))
+    nearest = [recent.read(model, image)[1] for image in images]
+    kept = [drawing.guess(seed, 1) is not None for seed, drawing in enumerate(nearest)]
+    assert kept == [False] + [True] * DRAWINGS
 
 
 def test_presets_have_their_ink_in_the_top_half():

@@ -65,6 +65,58 @@ def test_fast_draw_equals_naive_draw(
 
 
 @setups
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_is_known_and_guessed_changes_no_draw(
+    architecture, likelihood, num_classes, in_channels, rows
+):
+    config = setup_config(architecture, likelihood, num_classes, in_channels)
+    model, label, uniforms = (
+        wild_model(config),
+        random_labels(config, 7),
+        random_uniforms(config, 7),
+    )
+    image, others = random_levels(config, 1), random_levels(config, 7, seed=5)
+    known = model.read(image[:, :, :rows])
+    slow, slow_logits = draw_naive(model, image.expand(7, -1, -1, -1), uniforms, label, rows=rows)
+    passes = []
+    for guess in (None, others, slow):
+        fast, logits, tries = draw_fast(
+            model,
+            image.expand(7, -1, -1, -1),
+            uniforms,
+            label,
+            rows=rows,
+            known=known,
+            guess=guess,
+        )
+        assert fast.equal(slow)
+        torch.testing.assert_close(logits, slow_logits[:, :, rows:])
+        passes.append(tries)
+    assert passes[2] == config.height - rows < passes[0]  # right at once
+
+
+@setups
+@pytest.mark.parametrize(("rows", "shared"), [(1, 0), (4, 0), (4, 1), (4, 3), (3, 3), (2, 4)])
+@torch.no_grad()
+def test_rows_are_read_on_from_those_that_are_known(
+    architecture, likelihood, num_classes, in_channels, rows, shared
+):
+    config = setup_config(architecture, likelihood, num_classes, in_channels)
+    model, image = wild_model(config), random_levels(config, 1)
+    other = image.clone()
+    other[:, :, shared : shared + 1] = (other[:, :, shared : shared + 1] + 1) % config.levels
+    afresh, known = model.read(image[:, :, :rows]), model.read(other)
+    again = model.read(image[:, :, :rows], model.read(other[:, :, :1] * 0), known)
+    assert known.shared(afresh.x) == min(rows, shared)
+    torch.testing.assert_close(again.logits, afresh.logits)
+    torch.testing.assert_close(again.features, afresh.features)
+    count = max(1, num_classes)
+    images = image.expand(count, -1, -1, -1)[:, :, :rows]
+    label = torch.arange(count) if num_classes else None
+    torch.testing.assert_close(model.split_logits(again.logits), model(images, label))
+
+
+@setups
 @pytest.mark.parametrize(("rows", "until"), [(0, 1), (0, 3), (2, 3), (0, 4), (4, 4)])
 def test_rows_above_the_first_ink_are_drawn_as_naively(
     architecture, likelihood, num_classes, in_channels, rows, until
@@ -317,6 +369,16 @@ def test_label_may_be_one_for_all_or_one_for_each(architecture, likelihood):
         assert not same.levels.equal(each.levels)
 
 
+@architectures
+@likelihoods
+def test_samples_can_be_trained_on(architecture, likelihood):
+    # They are made in inference mode, whose tensors autograd refuses.
+    model = PixelCNN(toy_config(architecture, likelihood, num_classes=3)).eval()
+    for samples in generate(model, 2, seed=0), complete(model, generate(model, 1).levels, rows=2):
+        model.log_prob(samples.levels, samples.label).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 def test_model_without_classes_draws_no_label():
     assert generate(wild_model(toy_config()), 2, seed=0).label is None
 
@@ -524,6 +586,23 @@ def test_rows_must_lie_in_the_image(rows):
         complete(model, levels, rows=rows)
     with pytest.raises(ValueError, match=sentence):
         digit_posterior(model, levels, rows=rows)
+
+
+def test_guess_must_be_of_all_completions():
+    config = toy_config()
+    levels = random_levels(config, 1)
+    with pytest.raises(
+        ValueError, match=exactly("guess must have shape (3, 1, 4, 5), got (1, 1, 4, 5).")
+    ):
+        complete(wild_model(config), levels, rows=2, count=3, guess=levels)
+
+
+def test_rows_are_known_of_one_image():
+    config = toy_config()
+    model, levels = wild_model(config), random_levels(config, 2)
+    sentence = "Rows are read of one image at a time, got 2."
+    with pytest.raises(ValueError, match=exactly(sentence)):
+        complete(model, levels, rows=2, known=model.read(levels[:1]))
 
 
 def test_image_must_be_whole():

@@ -9,6 +9,7 @@ from torch import Tensor
 import pixelcnn
 from pixelcnn.model import PixelCNN
 from pixelcnn.sampling import Samples
+from pixelcnn.ui.recent import Drawing, RecentDrawings
 
 Answer = dict[str, Any]
 
@@ -30,6 +31,7 @@ def sample(name: str, model: PixelCNN, *, count: int, **settings: Any) -> Answer
 def complete(
     name: str,
     model: PixelCNN,
+    recent: RecentDrawings,
     levels: Tensor,
     *,
     rows: int,
@@ -40,10 +42,11 @@ def complete(
     distinct: bool,
 ) -> Answer:
     """Draw completions, the most probable first; see `Service.complete`."""
+    known, like = recent.read(model, levels[:, :, :rows])
     posterior = None
     if model.num_classes:
-        posterior = pixelcnn.digit_posterior(model, levels, rows=rows)[0].cpu()
-    found = _Found()
+        posterior = pixelcnn.digit_posterior(model, levels, rows=rows, known=known)[0].cpu()
+    found, drawing = _Found(), Drawing(known)
     further = random.Random(seed)  # PyTorch's own takes but 32 bits of a seed
     seeds = [seed, *(further.getrandbits(32) for _ in range(EXTRA_DRAWS * distinct))]
     for draw_seed in seeds:
@@ -59,9 +62,13 @@ def complete(
             label=labels,
             temperature=temperature,
             seed=draw_seed,
+            known=known,
+            guess=like.guess(draw_seed, count) if like else None,
         )
+        drawing.draws[draw_seed] = samples.levels
         if not found.add(samples, merge=distinct) or len(found.levels) >= count:
             break
+    recent.add(drawing)
     nats = torch.tensor(found.nats, dtype=torch.float64)
     if posterior is not None and label is None:
         nats -= posterior.double().log()[found.labels]  # the class was drawn too

@@ -17,6 +17,7 @@ from pixelcnn.ui.answers import Answer
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.field import receptive_field
 from pixelcnn.ui.pictures import read_picture
+from pixelcnn.ui.recent import RecentDrawings
 
 Grid = list[list[int]]  # H lists of W levels, 0..K-1
 
@@ -31,7 +32,7 @@ PRESET_TEMPERATURE = 0.8  # typical shapes rather than rare ones
 
 
 class Service:
-    """The models under their names, behind one bounded executor. Holds no state of any user.
+    """The models under their names, behind one bounded executor. No answer depends on what was asked before.
 
     Args:
         models: at least one, with one channel each; the first is the default.
@@ -49,6 +50,7 @@ class Service:
                 raise ValueError(f"The page draws images of one channel, which {name} is not.")
         self.models = dict(models)
         self.executor = executor
+        self._recent = {name: RecentDrawings() for name in self.models}
         self._presets: dict[str, Answer] = {}  # the same for everyone
         self.page_only = (self.presets, self.read_picture, self.field, self.animate)
 
@@ -117,6 +119,7 @@ class Service:
             answers.complete,
             name,
             chosen,
+            self._recent[name],
             payloads.levels(levels, chosen),
             rows=payloads.whole("rows", rows, 0, chosen.config.height),
             count=payloads.whole("count", count, 1, MAX_COUNT),

@@ -182,14 +182,17 @@ export class DrawView {
     });
   }
 
-  async #complete(request, stale) {
-    const answer = await this.app.ask("complete", request.ask);
-    if (answer.model !== this.app.name) return;
-    const calm = !this.pad.drawing && !stale();
-    this.answer = { ...answer, label: request.ask.label, mean: meanInk(answer, this.count - 1) };
-    this.#showAnswer(calm);
-    this.#paint();
-    this.root.querySelector(".completions").dataset.version = request.version;
+  async #complete({ version, ask }, stale) {
+    const key = JSON.stringify(ask); // a move that fills no further pixel asks for nothing new
+    if (this.answer?.key !== key) {
+      const answer = await this.app.ask("complete", ask);
+      if (answer.model !== this.app.name) return;
+      const calm = !this.pad.drawing && !stale();
+      this.answer = { ...answer, key, label: ask.label, mean: meanInk(answer, this.count - 1) };
+      this.#showAnswer(calm);
+      this.#paint();
+    }
+    this.root.querySelector(".completions").dataset.version = version;
   }
 
   #showAnswer(calm) {
