@@ -47,8 +47,8 @@ def visit(tab):
         if line.type == "error":
             errors.append(line.text)
 
-    def open_page(query="", width=1440, scheme="light", motion="no-preference"):
-        tab.set_viewport_size({"width": width, "height": 900})
+    def open_page(query="", width=1440, height=900, scheme="light", motion="no-preference"):
+        tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(color_scheme=scheme, reduced_motion=motion)
         tab.goto(f"{server_url()}/?{query}")
         tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")

@@ -70,6 +70,14 @@ def test_draw_by_keyboard(visit, device):
     expect(page.locator("[data-player=play]")).to_be_focused()
 
 
+def test_on_a_phone_all_completions_are_in_sight_of_the_pad(visit):
+    page = visit(width=375, height=800)
+    wait_for_completions(page)
+    expect(page.locator(".pad")).to_be_in_viewport(ratio=1)
+    for digit in page.locator(".completions .pixels").all():
+        expect(digit).to_be_in_viewport(ratio=1)
+
+
 TOUCH_ACTION = "selector => getComputedStyle(document.querySelector(selector)).touchAction"
 
 
@@ -171,6 +179,7 @@ def test_a_digit_can_be_asked_for_and_others_drawn(visit):
 def test_presets_come_from_the_model_and_can_be_erased(visit, device):
     page = visit(**device)
     page.get_by_role("button", name="Start from top half 2").click()
+    expect(page.locator(".pad")).to_be_in_viewport(ratio=1)  # however far down the button was
     wait_for_completions(page)
     full = pixels(page, ".pad")
     page.get_by_role("button", name="Eraser").click()

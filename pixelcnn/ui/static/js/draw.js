@@ -20,7 +20,10 @@ export class DrawView {
     this.label = null;
     this.seed = freshSeed();
     this.answer = null;
-    this.starts = new Starts(app, root.querySelector(".starts"), (ink) => this.#start(ink));
+    this.starts = new Starts(app, root.querySelector(".starts"), (ink) => {
+      this.#start(ink);
+      this.pad.frame.scrollIntoView({ block: "nearest" }); // on a phone it is far above them
+    });
     this.pad = new Pad(root.querySelector(".pad-frame"), () => this.#changed());
     this.pad.onstart = () => this.#started();
     this.refresh = newestOnly((request, stale) => this.#complete(request, stale));

@@ -56,13 +56,19 @@ function mask(name, centre) {
   );
 }
 
+/** A figure as one reads it; of a hash the beginning, by which it is known. */
+function figure(name, value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "string") return name.endsWith("sha256") ? value.slice(0, 12) : value;
+  return Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(3);
+}
+
 /** The figures of metrics.json, by name. */
 function table(metrics) {
   const rows = Object.entries(metrics)
     .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
     .map(([name, value]) => {
-      const number = typeof value === "number" && !Number.isInteger(value);
-      const text = number ? value.toFixed(3) : String(value);
+      const text = figure(name, value);
       const head = make("th", { scope: "row", textContent: name.replaceAll("_", " ") });
       return make("tr", {}, head, make("td", { textContent: text }));
     });
@@ -75,7 +81,8 @@ function lossCurves(history) {
   const kinds = { train: "cool", validation: "warm" };
   const value = (entry, kind) => entry[`${kind}_nats_per_image`];
   const all = history.flatMap((entry) => Object.keys(kinds).map((kind) => value(entry, kind)));
-  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const first = value(history[0], "train"); // from random weights: it would flatten all that follows
+  const [low, high] = [Math.min(...all), Math.max(...(all.length > 2 ? all.slice(1) : all))];
   const x = (k) => pad + (k / Math.max(1, history.length - 1)) * (width - 2 * pad);
   const y = (nats) => height - pad - ((nats - low) / (high - low || 1)) * (height - 2 * pad);
   const lines = Object.entries(kinds).map(([kind, colour]) => {
@@ -85,19 +92,18 @@ function lossCurves(history) {
     );
     return `<polyline class="${colour}" points="${places.join(" ")}" />${dots.join("")}`;
   });
-  const figure = make("figure", { className: "losses" });
-  figure.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Loss by epoch">
-    ${lines.join("")}
+  const chart = make("figure", { className: "losses" });
+  chart.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Loss by epoch">
+    <clipPath id="losses-clip"><rect y="${pad - 4}" width="${width}" height="${height}" /></clipPath>
+    <g clip-path="url(#losses-clip)">${lines.join("")}</g>
     <text x="4" y="${y(high) + 4}">${high.toFixed(1)}</text><text x="4" y="${y(low) + 4}">${low.toFixed(1)}</text>
     <text x="${pad}" y="${height - 8}">epoch ${history[0].epoch}</text>
     <text x="${width - pad}" y="${height - 8}" text-anchor="end">${history.at(-1).epoch}</text>
   </svg>`;
-  figure.append(
-    make("figcaption", {
-      textContent: "Loss in nats per image: training (cool), validation (warm).",
-    }),
-  );
-  return figure;
+  const off = first > high ? ` Training began at ${first.toFixed(1)}, above what is shown.` : "";
+  const caption = `Loss in nats per image: training (cool), validation (warm).${off}`;
+  chart.append(make("figcaption", { textContent: caption }));
+  return chart;
 }
 
 function samples({ epoch, path }, files) {
