@@ -72,7 +72,7 @@ class MaskedConv2d(nn.Conv2d):
     def matrices(self) -> tuple[Tensor, Tensor]:
         """The weights of the rows above, and of the pixels to the left (type B: and the pixel itself).
 
-        Both (out, taps * in), to be applied to what `taps` gathers.
+        Both (out, taps * in), to be applied to the pixels that the kernel reads, side by side.
         """
         centre = self.kernel_size[0] // 2
         weight = (self.weight * self.mask).permute(0, 2, 3, 1)
@@ -96,21 +96,6 @@ def lay_on(x: Tensor, above: Tensor | None, count: int) -> Tensor:
         x = torch.cat([above[:, -count:], x], 1)
         count -= min(count, above.shape[1])
     return F.pad(x, (0, 0, 0, 0, count, 0))
-
-
-def taps(row: Tensor, count: int, step: int, width: int) -> Tensor:
-    """Gather the pixels that a kernel of one row reads, so that a convolution is a linear layer.
-
-    Args:
-        row: (width + (count - 1) * step, B, D), padded.
-        count: taps of the kernel.
-        step: its dilation.
-        width: pixels of the result.
-
-    Returns:
-        (width, B, count * D).
-    """
-    return torch.cat([row[t * step : t * step + width] for t in range(count)], -1)
 
 
 def gate(x: Tensor) -> Tensor:
@@ -179,7 +164,7 @@ class CausalConv2d(nn.Conv2d):
         return y.permute(0, 2, 3, 1)[:, : x.shape[1], : x.shape[2]]
 
     def matrix(self) -> Tensor:
-        """The weight as (out, taps * in), to be applied to what `taps` gathers."""
+        """The weight as (out, taps * in), to be applied to the pixels that the kernel reads, side by side."""
         return self.weight.permute(0, 2, 3, 1).flatten(1)
 
 

@@ -17,7 +17,6 @@ from pixelcnn.layers import (
     MaskedConv2d,
     ResidualBlock,
     gate,
-    taps,
 )
 from pixelcnn.networks import Above
 from pixelcnn.rows import start_rows
@@ -40,6 +39,11 @@ def plain(x, weight, bias, *, padding, dilation=1):
     """An ordinary convolution, channels last."""
     y = F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=padding, dilation=dilation)
     return y.permute(0, 2, 3, 1)
+
+
+def taps(row, count, width):
+    """What a kernel of one row reads of (W, B, D), padded, side by side: (width, B, count * D)."""
+    return torch.cat([row[t : t + width] for t in range(count)], -1)
 
 
 # Layers
@@ -76,8 +80,8 @@ def test_split_kernel_adds_up_to_the_masked_convolution(kind):
     above, left = conv.matrices()
     padded = F.pad(x, (0, 0, r, r, r, 0)).permute(1, 2, 0, 3)  # rows and columns first
     for i in range(5):
-        rows = torch.cat([taps(padded[i + k], 7, 1, 6) for k in range(r)], -1)
-        own = taps(padded[i + r], left.shape[1] // 2, 1, 6)
+        rows = torch.cat([taps(padded[i + k], 7, 6) for k in range(r)], -1)
+        own = taps(padded[i + r], left.shape[1] // 2, 6)
         y = rows @ above.T + own @ left.T + conv.bias
         torch.testing.assert_close(y.transpose(0, 1), conv(x)[:, i])
 
@@ -141,11 +145,6 @@ def test_dropout_takes_whole_features_of_an_image_and_scales_the_others():
     assert y.unique().tolist() == pytest.approx([0, 4 / 3])
     assert (y == 0).float().mean() == pytest.approx(0.25, abs=0.04)
     assert torch.equal(dropout.eval()(torch.ones(2, 3)), torch.ones(2, 3))
-
-
-def test_taps_gather_what_a_dilated_kernel_reads():
-    row = torch.arange(7).reshape(7, 1, 1)
-    assert taps(row, 3, 2, 3).tolist() == [[[0, 2, 4]], [[1, 3, 5]], [[2, 4, 6]]]
 
 
 # Networks in parts
