@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import pixelcnn
+from pixelcnn import evaluate
 from pixelcnn.data import evaluation_levels, load_images
 
 FOLDERS = sorted(path.parent for path in Path("weights").glob("*/config.json"))
@@ -38,7 +39,21 @@ def test_metrics_were_measured_on_this_very_file(folder):
     assert metrics(folder)["weights_sha256"] == hashlib.sha256(file).hexdigest()
 
 
-@pytest.mark.skipif(MNIST_DIR is None, reason="MNIST_DIR does not name a folder that holds MNIST")
+needs_mnist = pytest.mark.skipif(
+    MNIST_DIR is None, reason="MNIST_DIR does not name a folder that holds MNIST"
+)
+
+
+@needs_mnist
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_metrics_of_50_images_are_reproduced(folder):
+    before = json.loads((folder / "metrics-50.json").read_text(encoding="utf-8"))
+    args = [str(folder), "--limit", "50", "--data-dir", MNIST_DIR]
+    now = evaluate.run(evaluate.parse_args(args))
+    assert now == {key: pytest.approx(value, abs=1e-3) for key, value in before.items()}
+
+
+@needs_mnist
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_metrics_are_those_of_the_weights(folder):
     """On a fixed small part of the test images; the whole takes minutes."""
