@@ -50,16 +50,12 @@ def complete(
     further = random.Random(seed)  # PyTorch's own takes but 32 bits of a seed
     seeds = [seed, *(further.getrandbits(32) for _ in range(EXTRA_DRAWS * distinct))]
     for draw_seed in seeds:
-        labels: Tensor | int | None = label
-        if posterior is not None and label is None:  # else `complete` would compute it once more
-            generator = torch.Generator().manual_seed(draw_seed)
-            labels = posterior.multinomial(count, replacement=True, generator=generator)
         samples = pixelcnn.complete(
             model,
             levels,
             rows=rows,
             count=count,
-            label=labels,
+            label=label,
             temperature=temperature,
             seed=draw_seed,
             known=known,
