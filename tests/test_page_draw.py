@@ -78,6 +78,26 @@ def test_on_a_phone_all_completions_are_in_sight_of_the_pad(visit):
         expect(digit).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("where", ["beside the pad", "on the completions"])
+def test_a_finger_scrolls_the_page_beside_the_pad(visit, finger, where):
+    page = visit(width=375, height=667)
+    wait_for_completions(page)
+    box = page.locator(".pad").bounding_box()
+    x, y = (box["x"] + box["width"] + 14, 450) if where == "beside the pad" else (180, 620)
+    finger([(x, y), (x, y - 200)])
+    page.wait_for_function("scrollY > 100")
+    assert page.locator(".pad").get_attribute("data-version") == "0"
+
+
+def test_a_finger_draws_on_the_pad_and_scrolls_nothing(visit, finger):
+    page = visit(width=375, height=667)
+    wait_for_completions(page)
+    finger(on_pad(page, [(8, 12), (8, 2)]))
+    expect(page.locator(".inviting")).to_have_count(0)
+    wait_for_completions(page)  # by then the page would have moved
+    assert page.evaluate("scrollY") == 0
+
+
 TOUCH_ACTION = "selector => getComputedStyle(document.querySelector(selector)).touchAction"
 
 
