@@ -72,9 +72,10 @@ def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
         OSError, ValueError: in one sentence, if there is no model, or one that cannot be used.
     """
     folders = find_models(weights)
-    models = {name: pixelcnn.load(folder) for name, folder in folders.items()}
-    pixelcnn.generate(next(iter(models.values())), 1, seed=0)
-    return build_page(Service(models, ModelExecutor()), folders, notice=notice)
+    executor = ModelExecutor()
+    models = {name: executor.wait_for(pixelcnn.load, path) for name, path in folders.items()}
+    executor.wait_for(pixelcnn.generate, next(iter(models.values())), 1, seed=0)
+    return build_page(Service(models, executor), folders, notice=notice)
 
 
 def page_on(weights: str) -> gr.Blocks:

@@ -187,6 +187,13 @@ def test_the_executor_turns_away_what_does_not_fit():
     assert asyncio.run(overload()) == "there is room again"
 
 
+def test_models_are_loaded_and_run_by_one_thread():
+    executor = ModelExecutor()
+    loaded_by = executor.wait_for(threading.current_thread)
+    assert loaded_by is not threading.current_thread()
+    assert asyncio.run(executor.run(threading.current_thread)) is loaded_by
+
+
 def test_results_are_shown_where_the_folder_has_them(tmp_path):
     model = tiny_models()["binary"]
     assert describe(model, tmp_path)["metrics"] is None
