@@ -19,6 +19,7 @@ from pixelcnn.data import check_binarization, default_binarization, evaluation_l
 from pixelcnn.devices import autocast, pick_device
 from pixelcnn.hub import WEIGHTS, fetch, load
 from pixelcnn.metrics import evaluate
+from pixelcnn.model import CHUNK
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -35,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="threshold (default for 2 levels), stochastic (one draw, from a fixed seed), none",
     )
     add("--limit", type=int, metavar="N", help="N images at even steps through the split")
-    add("--batch-size", type=int, default=100)
+    add("--batch-size", type=int, default=CHUNK)
     add("--precision", choices=("fp32", "bf16"), default="fp32")
     add("--device", help="cpu, cuda, ...; default: a GPU if there is one")
     return parser.parse_args(argv)

@@ -29,7 +29,7 @@ from pixelcnn.data import Images, evaluation_levels, training_batches
 from pixelcnn.devices import autocast
 from pixelcnn.hub import LOG, TRAINING, load, save
 from pixelcnn.metrics import bits_per_dim
-from pixelcnn.model import PixelCNN
+from pixelcnn.model import CHUNK, PixelCNN
 from pixelcnn.render import sample_grid, save_loss_curves
 
 CHECKPOINT = "checkpoint.pt"
@@ -259,7 +259,7 @@ def validation_nats(run: Run, images: Images) -> float:
     model = run.evaluated.eval()
     levels = evaluation_levels(images, model.config.levels, run.config.binarization, "validation")
     total = torch.zeros((), dtype=torch.float64, device=model.device)
-    for index in torch.arange(len(images), device=model.device).split(250):
+    for index in torch.arange(len(images), device=model.device).split(CHUNK):
         batch = levels[index].long()
         label = images.labels[index] if model.num_classes else None
         with autocast(model.device, run.config.precision):
