@@ -92,8 +92,8 @@ class PixelCNN(nn.Module):
 
         Args:
             levels: (1, C, rows, W) integers 0..K-1.
-            known: what was read before: with the first rows, as many as the two share, of whichever shares
-                most, nothing is computed again. Rounding may differ with it.
+            known: what was read before, with these weights: of the first rows, as many as whichever shares
+                most has in common, nothing is computed again. Rounding may differ with it.
 
         Raises:
             ValueError: if shape or levels are not what the config allows, or there are several images.
