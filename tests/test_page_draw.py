@@ -37,7 +37,10 @@ def test_a_move_that_fills_no_further_pixel_asks_for_nothing(visit):
     stroke(page, SEVEN)
     wait_for_completions(page)
     asked = []
-    note = lambda request: asked.append(request.url)  # noqa: E731
+
+    def note(request):
+        asked.append(request.url)
+
     page.on("request", note)
     version = page.locator(".completions").get_attribute("data-version")
     stroke(page, SEVEN)  # over the same ink, but for some shades at its rim

@@ -11,9 +11,8 @@ from torch import Tensor
 from pixelcnn.derived import KnownRows
 from pixelcnn.model import PixelCNN
 
-DRAWINGS = (
-    8  # kept, whoever made them; of 14 rows of 64 features, ten classes and eight blocks 8 MB each
-)
+# Kept, whoever made them; of 14 rows of 64 features, ten classes and eight blocks 8 MB each.
+DRAWINGS = 8
 
 
 @dataclass(frozen=True)
