@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 import pixelcnn
-from pixelcnn.hub import REPO_ID, fetch
-from pixelcnn.record import read_record
+from pixelcnn.store.hub import REPO_ID, fetch
+from pixelcnn.store.record import read_record
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.page import build_page, launch_options
 from pixelcnn.ui.quick_gradio import gradio as gr

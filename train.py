@@ -26,11 +26,11 @@ from pixelcnn.config import (
     Schedule,
     TrainConfig,
 )
-from pixelcnn.data import check_binarization, default_binarization, load_images
+from pixelcnn.data.datasets import check_binarization, default_binarization, load_images
 from pixelcnn.devices import pick_device, resolve_precision
-from pixelcnn.hub import check_access
-from pixelcnn.push import locate, push
-from pixelcnn.training import Run, resume, start, train
+from pixelcnn.store.hub import check_access
+from pixelcnn.store.push import locate, push
+from pixelcnn.training.loop import Run, resume, start, train
 
 # What the weights in this repository were trained with.
 RECIPE: dict[str, Any] = {

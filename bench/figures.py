@@ -12,10 +12,10 @@ from tqdm import tqdm
 import pixelcnn
 from bench.distances import Gaussian, fit_gaussian, frechet_distance, nearest
 from bench.judge import CLASSES, Judge, ink_of
-from pixelcnn.data import Images
-from pixelcnn.model import PixelCNN
-from pixelcnn.pixels import quantize, to_greys
-from pixelcnn.render import grid
+from pixelcnn.data.datasets import Images
+from pixelcnn.data.pixels import quantize, to_greys
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.store.grid import grid
 
 SURE = 0.9  # the judge is sure of a digit that it gives more than this
 SHOWN = 20  # images in a row of a picture

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pixelcnn.data import Images, training_batches
-from pixelcnn.pixels import quantize, to_input
+from pixelcnn.data.datasets import Images, training_batches
+from pixelcnn.data.pixels import quantize, to_input
 
 CLASSES = 10
 KERNEL = 5

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import pixelcnn
 from bench.page_server import app, percentile
-from pixelcnn.hub import save
+from pixelcnn.store.folder import save
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MOVE_MS = 16  # a screen's rate

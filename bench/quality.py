@@ -18,9 +18,9 @@ from PIL import Image
 import pixelcnn
 from bench.figures import SURE, Draw, Figures, make_reference, measure_model, measure_real
 from bench.judge import CLASSES, Recipe, get_judge
-from pixelcnn.data import load_images
+from pixelcnn.data.datasets import load_images
+from pixelcnn.density.model import PixelCNN
 from pixelcnn.devices import pick_device
-from pixelcnn.model import PixelCNN
 
 RECIPE = Recipe()
 PICTURE = "nearest.png"

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelcnn.layers import CausalConv2d, GatedBlock
-from pixelcnn.model import PixelCNN
-from pixelcnn.networks import GatedNetwork
+from pixelcnn.density.layers import CausalConv2d, GatedBlock
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.networks import GatedNetwork
 
 
 class PlainMaskedConv2d(nn.Conv2d):

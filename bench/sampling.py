@@ -17,8 +17,8 @@ import torch
 
 import pixelcnn
 from bench.machine import machine
-from pixelcnn.model import PixelCNN
-from pixelcnn.sampling import draw_naive
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.sampling.naive import draw_naive
 
 NAIVE_ROWS = {1: 28, 16: 2}  # by batch size, of 28
 OTHER_NAIVE_ROWS = 1

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from bench.machine import machine
 from bench.reference import PlainRun
-from pixelcnn import config, training
-from pixelcnn.data import load_images, training_batches
-from pixelcnn.model import PixelCNN
+from pixelcnn import config
+from pixelcnn.data.datasets import load_images, training_batches
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.training import loop
 
 Step = Callable[[Tensor, Tensor], Tensor]  # levels (B, 1, H, W) and labels (B,) to nats per image
 
@@ -59,8 +60,9 @@ def import_from(checkout: Path) -> tuple[ModuleType, ModuleType]:
     ours = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
     sys.path.insert(0, str(checkout))
     try:
-        names = ("pixelcnn.config", "pixelcnn.training")
-        config, training = (importlib.import_module(name) for name in names)
+        config, training = map(importlib.import_module, ("pixelcnn.config", "pixelcnn.training"))
+        if hasattr(training, "__path__"):  # a package since its loop is a module of its own
+            training = importlib.import_module("pixelcnn.training.loop")
         return config, training
     finally:
         sys.path.pop(0)
@@ -98,7 +100,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
-        versions = {"ours": (config, training)}
+        versions = {"ours": (config, loop)}
         if args.other:
             versions["other"] = import_from(args.other)
         steps = {"reference": plain_step()} | {

@@ -9,9 +9,9 @@ Example:
 """
 
 from pixelcnn.config import ModelConfig, TrainConfig
-from pixelcnn.hub import load
-from pixelcnn.model import PixelCNN
-from pixelcnn.sampling import Samples, complete, digit_posterior, generate
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.sampling.draw import Samples, complete, digit_posterior, generate
+from pixelcnn.store.hub import load
 
 __all__ = [
     "ModelConfig",

@@ -15,11 +15,17 @@ import torch
 from tqdm import tqdm
 
 from pixelcnn.config import Binarization, Dataset
-from pixelcnn.data import check_binarization, default_binarization, evaluation_levels, load_images
+from pixelcnn.data.datasets import (
+    check_binarization,
+    default_binarization,
+    evaluation_levels,
+    load_images,
+)
+from pixelcnn.density.metrics import evaluate
+from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import autocast, pick_device
-from pixelcnn.hub import WEIGHTS, fetch, load
-from pixelcnn.metrics import evaluate
-from pixelcnn.model import CHUNK
+from pixelcnn.store.folder import WEIGHTS
+from pixelcnn.store.hub import fetch, load
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -15,7 +15,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCard
 from huggingface_hub.errors import HfHubHTTPError
 
-from pixelcnn.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
+from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_FILES = (

@@ -16,7 +16,7 @@ from PIL import Image
 
 import pixelcnn
 from bench.page_server import app
-from pixelcnn.hub import save
+from pixelcnn.store.folder import save
 
 START_LIMIT_S = 180
 SPACE = "someone/digits"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pixelcnn.config import DILATIONS, RESIDUAL_DILATIONS, ModelConfig
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
 from tests.toys import architectures, channels, likelihoods, random_levels, toy_config, wild_model
 
 SEEDS = 4  # a ReLU may be off for one input and one set of weights, hardly for four of each

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from pixelcnn.data import Images, evaluation_levels, load_images, to_levels, training_batches
+from pixelcnn.data.datasets import (
+    Images,
+    evaluation_levels,
+    load_images,
+    to_levels,
+    training_batches,
+)
 from tests.toys import write_mnist
 
 

@@ -4,8 +4,9 @@ import pickle
 import pytest
 import torch
 
-from pixelcnn.hub import CONFIG, WEIGHTS, load, save
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.store.folder import CONFIG, WEIGHTS, save
+from pixelcnn.store.hub import load
 from tests.toys import (
     architectures,
     classes,

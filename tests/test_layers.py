@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelcnn.layers import (
+from pixelcnn.density.layers import (
     CausalConv2d,
     FeatureDropout,
     GatedBlock,
@@ -18,8 +18,8 @@ from pixelcnn.layers import (
     ResidualBlock,
     gate,
 )
-from pixelcnn.networks import Above
-from pixelcnn.rows import start_rows
+from pixelcnn.density.networks import Above
+from pixelcnn.sampling.rows import start_rows
 from tests.toys import (
     architectures,
     channels,
@@ -242,8 +242,8 @@ def test_row_form_follows_weights_that_change(architecture):
 
 ROWS = """
 import torch
-from pixelcnn import gated_rows, residual_rows
-from pixelcnn.sampling import generate
+from pixelcnn.sampling import gated_rows
+from pixelcnn.sampling.draw import generate
 from tests.toys import toy_config, wild_model
 
 print(isinstance(gated_rows._vertical, torch.jit.ScriptFunction))

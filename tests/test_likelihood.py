@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import distributions
 
-from pixelcnn.likelihood import Bernoulli, Categorical, make_likelihood
+from pixelcnn.density.likelihood import Bernoulli, Categorical, make_likelihood
 
 BERNOULLI, BINARY, FOUR, GREY = Bernoulli(), Categorical(2), Categorical(4), Categorical(256)
 each = pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 
 from pixelcnn import PixelCNN
 from pixelcnn.config import ModelConfig
-from pixelcnn.metrics import evaluate
+from pixelcnn.density.metrics import evaluate
 
 
 @pytest.mark.parametrize("num_classes", [0, 3])

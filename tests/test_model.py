@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pixelcnn.config import RESIDUAL_DILATIONS, ModelConfig
-from pixelcnn.model import CHUNK, PixelCNN
+from pixelcnn.density.model import CHUNK, PixelCNN
 from tests.toys import (
     all_images,
     architectures,

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 import pixelcnn
+from pixelcnn.density.receptive_field import receptive_field
 from pixelcnn.ui import answers
 from pixelcnn.ui.about import describe
 from pixelcnn.ui.animation import gif
 from pixelcnn.ui.endpoints import server_function
 from pixelcnn.ui.executor import Busy, ModelExecutor
-from pixelcnn.ui.field import receptive_field
 from pixelcnn.ui.pictures import read_picture
 from pixelcnn.ui.recent import DRAWINGS, Drawing, RecentDrawings
 from pixelcnn.ui.service import PRESETS, Service, _best_tops

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pixelcnn.pixels import THRESHOLD, binarize_stochastic, quantize, to_greys, to_input
+from pixelcnn.data.pixels import THRESHOLD, binarize_stochastic, quantize, to_greys, to_input
 
 GREYS = torch.arange(256, dtype=torch.uint8)
 

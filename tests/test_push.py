@@ -12,9 +12,10 @@ from PIL import Image
 import pixelcnn
 import train
 from pixelcnn.config import TrainConfig
-from pixelcnn.data import Images
-from pixelcnn.hub import LOG, METRICS, TRAINING, load, save
-from pixelcnn.push import push
+from pixelcnn.data.datasets import Images
+from pixelcnn.store.folder import LOG, METRICS, TRAINING, save
+from pixelcnn.store.hub import load
+from pixelcnn.store.push import push
 from tests.hub_stub import READER
 from tests.toys import architectures, exactly, likelihoods, toy_config, wild_model
 

@@ -12,9 +12,10 @@ from bench import quality
 from bench.distances import fit_gaussian, frechet_distance, nearest
 from bench.figures import Draw, draw_completions, draw_samples, make_reference, measure_images
 from bench.judge import Judge, Reading, Recipe, accuracy, cache_path, get_judge, ink_of
-from pixelcnn import PixelCNN, hub
+from pixelcnn import PixelCNN
 from pixelcnn.config import ModelConfig
-from pixelcnn.data import Images
+from pixelcnn.data.datasets import Images
+from pixelcnn.store.folder import save
 from tests.toys import exactly, write_mnist
 
 SMALL = Recipe(channels=(4, 8), hidden=32, features=16, epochs=5, batch_size=20, lr=0.01)
@@ -238,7 +239,7 @@ def test_bad_flags_end_in_one_sentence(flags, sentence):
 
 
 def test_a_model_of_other_images_is_refused(tmp_path):
-    hub.save(tiny_model(height=8), tmp_path)
+    save(tiny_model(height=8), tmp_path)
     with pytest.raises(SystemExit) as stopped:
         quality.main([str(tmp_path)])
     assert stopped.value.code == (
@@ -260,7 +261,7 @@ def data_dir(tmp_path_factory):
 def command(model, data_dir, tmp_path, monkeypatch, capsys, *flags):
     """Run the command on tiny counts, with a small judge; returns its lines and its JSON."""
     monkeypatch.setattr(quality, "RECIPE", SMALL)
-    hub.save(model, tmp_path / "weights")
+    save(model, tmp_path / "weights")
     folders = ["--judge", str(tmp_path / "judge"), "--out", str(tmp_path / "out")]
     counts = ["--samples", "12", "--completions", "5", "--batch-size", "8"]
     quality.main(

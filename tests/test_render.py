@@ -2,7 +2,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pixelcnn.render import grid, save_loss_curves
+from pixelcnn.store.grid import grid
+from pixelcnn.training.curves import save_loss_curves
 
 
 def test_grid_is_crisp_and_dark_on_white():

@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelcnn import sweep
-from pixelcnn.model import PixelCNN
-from pixelcnn.sampling import complete, digit_posterior, draw_fast, draw_naive, generate
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.sampling import sweep
+from pixelcnn.sampling.draw import complete, digit_posterior, generate
+from pixelcnn.sampling.naive import draw_naive
+from pixelcnn.sampling.sweep import draw_fast
 from tests.toys import (
     all_images,
     architectures,

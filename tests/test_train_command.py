@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import train
-from pixelcnn import PixelCNN, hub
+from pixelcnn import PixelCNN
 from pixelcnn.config import ModelConfig
+from pixelcnn.store.folder import save
 
 MNIST_DIR = os.environ.get("MNIST_DIR")
 needs_mnist = pytest.mark.skipif(
@@ -123,7 +124,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path):
 def weights(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
-    hub.save(PixelCNN(ModelConfig(num_classes=10, inner_dim=4, dilations=(1,))), folder)
+    save(PixelCNN(ModelConfig(num_classes=10, inner_dim=4, dilations=(1,))), folder)
     return folder
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pixelcnn import hub
-from pixelcnn.checkpoint import load_checkpoint, save_checkpoint
 from pixelcnn.config import ModelConfig, TrainConfig
-from pixelcnn.data import Images
-from pixelcnn.hub import TRAINING
-from pixelcnn.training import CHECKPOINT, LOG, learning_rate, resume, start, train
+from pixelcnn.data.datasets import Images
+from pixelcnn.store import hub
+from pixelcnn.store.folder import LOG, TRAINING
+from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelcnn.training.loop import CHECKPOINT, learning_rate, resume, start, train
 
 CPU = torch.device("cpu")
 

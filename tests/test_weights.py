@@ -10,7 +10,7 @@ import torch
 
 import pixelcnn
 from pixelcnn import evaluate
-from pixelcnn.data import evaluation_levels, load_images
+from pixelcnn.data.datasets import evaluation_levels, load_images
 
 FOLDERS = sorted(path.parent for path in Path("weights").glob("*/config.json"))
 MNIST_DIR = os.environ.get("MNIST_DIR")

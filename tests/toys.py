@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
 
 # One as large as the toys are high, so that a kernel reaches outside from every pixel.
 DILATIONS = (1, 4)

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pixelcnn.hub import LOG, METRICS
-from pixelcnn.model import PixelCNN
-from pixelcnn.record import LOGGED
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.store.folder import LOG, METRICS
+from pixelcnn.store.record import LOGGED
 
 SAMPLES = re.compile(r"samples-epoch-(\d+)\.png")
 

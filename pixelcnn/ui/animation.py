@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from pixelcnn.pixels import to_greys
+from pixelcnn.data.pixels import to_greys
 
 SCALE = 8
 FRAME_MS = 20  # the shortest that browsers honour

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 import pixelcnn
-from pixelcnn.model import PixelCNN
-from pixelcnn.sampling import Samples
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.sampling.draw import Samples
 from pixelcnn.ui.recent import Drawing, RecentDrawings
 
 Answer = dict[str, Any]

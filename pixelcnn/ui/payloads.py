@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
 
 SEED_LIMIT = 2**53  # what JSON numbers hold exactly in a browser
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pixelcnn.derived import KnownRows
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.prefix import KnownRows
 
 # Kept, whoever made them; of 14 rows of 64 features, ten classes and eight blocks 8 MB each.
 DRAWINGS = 8

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 import pixelcnn
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.receptive_field import receptive_field
 from pixelcnn.ui import answers, payloads
 from pixelcnn.ui.animation import gif
 from pixelcnn.ui.answers import Answer
 from pixelcnn.ui.executor import ModelExecutor
-from pixelcnn.ui.field import receptive_field
 from pixelcnn.ui.pictures import read_picture
 from pixelcnn.ui.recent import RecentDrawings
 

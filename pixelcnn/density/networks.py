@@ -1,6 +1,6 @@
 """The two architectures, densely: from the network input of whole images to logits.
 
-`rows.py` has the same arithmetic row by row, for sampling.
+`sampling/rows.py` has the same arithmetic row by row, for sampling.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock
+from pixelcnn.density.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock
 
 
 @dataclass(frozen=True)

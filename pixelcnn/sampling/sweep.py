@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pixelcnn.derived import KnownRows
+from pixelcnn.data.pixels import to_input
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.prefix import KnownRows
 from pixelcnn.devices import one_thread_per_operation
-from pixelcnn.model import PixelCNN
-from pixelcnn.pixels import to_input
-from pixelcnn.rows import Rows, start_rows
+from pixelcnn.sampling.rows import Rows, start_rows
 
 MIN_PART = 3  # images that are worth a thread of their own
 
@@ -41,7 +41,7 @@ def draw_fast(
     known: KnownRows | None = None,
     guess: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, int]:
-    """The same digits as `sampling.draw_naive`, by fixed-point iteration on each row.
+    """The same digits as `naive.draw_naive`, by fixed-point iteration on each row.
 
     Further arguments as for `draw_naive`.
 

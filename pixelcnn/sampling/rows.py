@@ -1,4 +1,4 @@
-"""The networks row by row: the arithmetic of `networks.py` as sampling needs it.
+"""The networks row by row: the arithmetic of `density/networks.py` as sampling needs it.
 
 `above` computes, once a row, everything that depends on earlier rows; `row` then maps any guess of the
 row to its logits, as often as the sampler likes. Convolutions are products of a matrix with what their
@@ -10,10 +10,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pixelcnn.derived import KnownRows, Network
-from pixelcnn.gated_rows import GatedRows
-from pixelcnn.networks import GatedNetwork
-from pixelcnn.residual_rows import ResidualRows
+from pixelcnn.density.networks import GatedNetwork
+from pixelcnn.density.prefix import KnownRows, Network
+from pixelcnn.sampling.gated_rows import GatedRows
+from pixelcnn.sampling.residual_rows import ResidualRows
 
 
 class Rows(Protocol):

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelcnn.derived import KnownRows, once
-from pixelcnn.given import InputRows, Ring, fill_rings, given_features
-from pixelcnn.networks import ResidualNetwork
-from pixelcnn.scripted import scripted
+from pixelcnn.density.derived import once
+from pixelcnn.density.networks import ResidualNetwork
+from pixelcnn.density.prefix import KnownRows
+from pixelcnn.sampling.row_cache import InputRows, Ring, fill_rings, given_features
+from pixelcnn.sampling.scripted import scripted
 
 
 class _Weights(NamedTuple):

@@ -17,20 +17,22 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pixelcnn.checkpoint import (
+from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn.data.datasets import Images, evaluation_levels, training_batches
+from pixelcnn.density.metrics import bits_per_dim
+from pixelcnn.density.model import CHUNK, PixelCNN
+from pixelcnn.devices import autocast
+from pixelcnn.store.folder import LOG, TRAINING, save
+from pixelcnn.store.grid import sample_grid
+from pixelcnn.store.hub import load
+from pixelcnn.training.checkpoint import (
     State,
     load_checkpoint,
     random_state,
     restore_random_state,
     save_checkpoint,
 )
-from pixelcnn.config import ModelConfig, TrainConfig
-from pixelcnn.data import Images, evaluation_levels, training_batches
-from pixelcnn.devices import autocast
-from pixelcnn.hub import LOG, TRAINING, load, save
-from pixelcnn.metrics import bits_per_dim
-from pixelcnn.model import CHUNK, PixelCNN
-from pixelcnn.render import sample_grid, save_loss_curves
+from pixelcnn.training.curves import save_loss_curves
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -1,7 +1,7 @@
 """Exact sampling: draw digits, complete them, and tell what the model expected at every pixel.
 
-Two paths draw the same digits from the same uniforms. `draw_naive` is the definition: one pass of the
-whole network per pixel. `draw_fast`, in `sweep.py`, is what `generate` and `complete` use.
+Two paths draw the same digits from the same uniforms. `draw_naive`, in `naive.py`, is the definition: one
+pass of the whole network per pixel. `draw_fast`, in `sweep.py`, is what `generate` and `complete` use.
 
 "The same digits" means: as the two paths add in different orders, their conditionals differ by float
 rounding, and a draw may differ only where a uniform lies within 1e-5 of a boundary of the CDF (1e-12 in
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelcnn.derived import KnownRows
-from pixelcnn.model import Label, PixelCNN
-from pixelcnn.sweep import draw_fast
+from pixelcnn.density.model import Label, PixelCNN
+from pixelcnn.density.prefix import KnownRows
+from pixelcnn.sampling.sweep import draw_fast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,41 +152,6 @@ def digit_posterior(
         return torch.full(shape, 1 / model.num_classes, dtype=model.dtype, device=model.device)
     given = levels[:, :, :rows].to(model.device)
     return model.class_log_prob(given, known).sum((2, 3, 4)).softmax(-1)
-
-
-@torch.inference_mode()
-def draw_naive(
-    model: PixelCNN,
-    levels: Tensor,
-    uniforms: Tensor,
-    label: Tensor | None,
-    *,
-    rows: int = 0,
-    temperature: float = 1.0,
-) -> tuple[Tensor, Tensor]:
-    """Ancestral sampling by its definition: one pass of the whole network per pixel.
-
-    Args:
-        model: in eval mode.
-        levels: (B, C, H, W), of which the first rows are kept.
-        uniforms: (B, C, H, W) in [0, 1): each sub-pixel is the inverse CDF of its own.
-        label: (B,) or None.
-        rows: how many are given.
-        temperature: divides the logits; 0 takes the most probable level.
-
-    Returns:
-        levels (B, C, H, W) and the logits they were drawn from (B, C, H, W, P).
-    """
-    levels = levels.clone()
-    levels[:, :, rows:] = 0
-    logits = model(levels, label)
-    for i in range(rows, model.config.height):
-        for j in range(model.config.width):
-            logits[:, :, i, j] = model(levels, label)[:, :, i, j]
-            levels[:, :, i, j] = model.likelihood.draw(
-                logits[:, :, i, j], uniforms[:, :, i, j], temperature
-            )
-    return levels, logits
 
 
 def _draw(

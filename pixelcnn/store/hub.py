@@ -1,6 +1,6 @@
-"""Weights as safetensors beside a readable config: saved, loaded, fetched from the Hugging Face Hub.
+"""The Hugging Face Hub: models fetched from it, commits to it, and its errors in plain words.
 
-Nothing is ever unpickled. What goes to the Hub goes through `commit`, whether it is a model or a Space.
+What goes to the Hub goes through `commit`, whether it is a model or a Space.
 """
 
 import re
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from httpx2 import HTTPError
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
@@ -19,17 +18,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from safetensors import SafetensorError
 
-from pixelcnn.config import ModelConfig
-from pixelcnn.model import PixelCNN
-
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-METRICS = "metrics.json"  # measured on these weights
-TRAINING = "training.json"  # the TrainConfig
-LOG = "log.jsonl"  # losses, one epoch a line
-SHOWN = (METRICS, LOG, "samples-epoch-*.png")  # by the page, beside what the model does
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.store.folder import CONFIG, SHOWN, WEIGHTS, load_folder
 
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 LOGIN = "run `hf auth login`, or set HF_TOKEN to a token that may write"
@@ -37,20 +28,6 @@ LOGIN = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 # What the client raises: most of it is an OSError; a lost connection is httpx2's, and where a large file is
 # not taken it is a RuntimeError.
 HUB_ERRORS = (OSError, ValueError, HTTPError, RuntimeError)
-
-
-def save(model: PixelCNN, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` into `folder`, which is made if need be.
-
-    A `metrics.json` that lies there is deleted: it was measured on the weights that are replaced.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    model.config.save(folder / CONFIG)
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    partial = folder / f"{WEIGHTS}.partial"
-    safetensors.torch.save_file(state, partial)
-    (folder / METRICS).unlink(missing_ok=True)
-    partial.replace(folder / WEIGHTS)
 
 
 def load(
@@ -68,26 +45,7 @@ def load(
         OSError: in one sentence, if the Hub does not have it, or cannot be reached.
         ValueError: in one sentence, if a file is damaged, or the two do not fit each other.
     """
-    folder = fetch(source, revision=revision)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} has no {name}: give a folder that holds a model.")
-    config = ModelConfig.load(folder / CONFIG)
-    try:
-        state = safetensors.torch.load_file(folder / WEIGHTS, device=str(device))
-    except SafetensorError as error:
-        raise ValueError(f"{folder / WEIGHTS} is damaged or not safetensors: {error}.") from error
-    with torch.device(
-        "meta"
-    ):  # shapes alone: a foreign config may ask for more memory than there is
-        wanted = {name: tensor.shape for name, tensor in PixelCNN(config).state_dict().items()}
-    if {name: tensor.shape for name, tensor in state.items()} != wanted:
-        raise ValueError(
-            f"{folder / WEIGHTS} holds another model than {folder / CONFIG} describes."
-        )
-    model = PixelCNN(config)
-    model.load_state_dict(state)
-    return model.to(device).eval()
+    return load_folder(fetch(source, revision=revision), device)
 
 
 def fetch(source: str | Path, *, revision: str | None = None) -> Path:

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.derived import KnownRows, once
-from pixelcnn.likelihood import make_likelihood
-from pixelcnn.networks import GatedNetwork, ResidualNetwork
-from pixelcnn.pixels import to_input
+from pixelcnn.data.pixels import to_input
+from pixelcnn.density.derived import once
+from pixelcnn.density.likelihood import make_likelihood
+from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
+from pixelcnn.density.prefix import KnownRows
 
 Label = int | Tensor | None
 

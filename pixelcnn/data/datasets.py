@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelcnn.config import Binarization, Dataset
-from pixelcnn.pixels import binarize_stochastic, quantize
+from pixelcnn.data.pixels import binarize_stochastic, quantize
 
 Split = Literal["train", "validation", "test"]
 

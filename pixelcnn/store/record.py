@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelcnn.config import TrainConfig
-from pixelcnn.hub import LOG, METRICS, TRAINING
+from pixelcnn.store.folder import LOG, METRICS, TRAINING
 
 Fields = dict[str, type | tuple[type, ...]]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelcnn.model import PixelCNN
+from pixelcnn.density.model import PixelCNN
 
 
 @dataclass(frozen=True, kw_only=True)

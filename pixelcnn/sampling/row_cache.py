@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pixelcnn.derived import KnownRows, Network
+from pixelcnn.density.prefix import KnownRows, Network
 
 
 class InputRows:

@@ -4,10 +4,10 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from pixelcnn.hub import LOG
-from pixelcnn.model import PixelCNN
-from pixelcnn.record import Record
-from pixelcnn.sources import DATASETS, VAN_DEN_OORD_A, VAN_DEN_OORD_B
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.store.folder import LOG
+from pixelcnn.store.record import Record
+from pixelcnn.store.sources import DATASETS, VAN_DEN_OORD_A, VAN_DEN_OORD_B
 
 TASK = "unconditional-image-generation"
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from pixelcnn.model import PixelCNN
-from pixelcnn.pixels import to_input
+from pixelcnn.data.pixels import to_input
+from pixelcnn.density.model import PixelCNN
 
 IMAGES = 4  # a ReLU may hide a pixel in one image, hardly in several
 

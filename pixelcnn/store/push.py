@@ -3,22 +3,12 @@
 import io
 from pathlib import Path
 
-from pixelcnn.card import model_card
-from pixelcnn.hub import (
-    CONFIG,
-    HUB_ERRORS,
-    LOG,
-    METRICS,
-    TRAINING,
-    WEIGHTS,
-    check_access,
-    commit,
-    explain,
-    load,
-)
-from pixelcnn.model import PixelCNN
-from pixelcnn.record import read_record
-from pixelcnn.render import sample_grid
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.store.card import model_card
+from pixelcnn.store.folder import CONFIG, LOG, METRICS, TRAINING, WEIGHTS
+from pixelcnn.store.grid import sample_grid
+from pixelcnn.store.hub import HUB_ERRORS, check_access, commit, explain, load
+from pixelcnn.store.record import read_record
 
 # Of an earlier push: what this one does not bring would be said of other weights.
 RECORDS = (METRICS, TRAINING, LOG, "loss.png", "samples*.png")

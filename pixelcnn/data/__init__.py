@@ -1,0 +1,1 @@
+"""Datasets and pixels: greys as they are stored, levels as the model describes them."""

@@ -1,0 +1,1 @@
+"""The density: levels, and a class or none, to logits and nats."""

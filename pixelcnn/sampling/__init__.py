@@ -1,0 +1,1 @@
+"""Exact sampling: what programs call, the naive definition, and the fast sampler."""
