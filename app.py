@@ -1,6 +1,7 @@
 """The page: sample digits, watch one appear, draw the top of one and have it completed.
 
-Run `python app.py` and open http://127.0.0.1:7860; a Hugging Face Space runs the same file.
+Run `python app.py` and open http://127.0.0.1:7860; a Hugging Face Space runs the same file. An installed
+package has the same command as `pixelcnn-app`.
 """
 
 import gc
@@ -11,23 +12,9 @@ gc.disable()  # until all is imported: to collect what imports allocate takes a 
 if importlib.util.find_spec("spaces"):  # in a Space; ZeroGPU wants it ahead of torch
     import spaces
 
-import argparse
-import os
-import sys
-from pathlib import Path
-
-import pixelcnn
-from pixelcnn.store.hub import REPO_ID, fetch
-from pixelcnn.store.record import read_record
-from pixelcnn.ui.executor import ModelExecutor
-from pixelcnn.ui.page import build_page, launch_options
-from pixelcnn.ui.quick_gradio import gradio as gr
-from pixelcnn.ui.service import Service
+from pixelcnn.ui.command import main
 
 gc.enable()
-
-WEIGHTS = Path(__file__).parent / "weights"
-NAMES = ("binary", "gray", "residual")  # the first found is the default
 
 
 def on_gpu() -> None:
@@ -43,68 +30,5 @@ if importlib.util.find_spec("spaces"):
     spaces.GPU(on_gpu)
 
 
-def find_models(weights: str) -> dict[str, Path]:
-    """The folders of the models, by name: those in a folder, or the one of a Hub id.
-
-    Raises:
-        OSError, ValueError: in one sentence, if there is none.
-    """
-    folder = Path(weights)
-    found = {name: folder / name for name in NAMES if (folder / name / "config.json").is_file()}
-    if found:
-        return found
-    repo_id = weights.partition("@")[0]
-    if folder.exists() or not REPO_ID.fullmatch(repo_id):
-        raise FileNotFoundError(f"{weights} holds none of {', '.join(NAMES)}: train a model first.")
-    fetched = fetch(weights)
-    read_record(fetched, fetched)  # refuses what the page could not show
-    return {repo_id.partition("/")[2]: fetched}
-
-
-def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
-    """The page on these models, the default one warmed up by one digit.
-
-    Args:
-        weights: folder of model folders, or a Hub id.
-        notice: shown on the page.
-
-    Raises:
-        OSError, ValueError: in one sentence, if there is no model, or one that cannot be used.
-    """
-    folders = find_models(weights)
-    executor = ModelExecutor()
-    models = {name: executor.wait_for(pixelcnn.load, path) for name, path in folders.items()}
-    executor.wait_for(pixelcnn.generate, next(iter(models.values())), 1, seed=0)
-    return build_page(Service(models, executor), folders, notice=notice)
-
-
-def page_on(weights: str) -> gr.Blocks:
-    """The page on these models; on those of this repository, and saying so, if they cannot be had."""
-    try:
-        return make_page(weights)
-    except (OSError, ValueError) as error:
-        if weights == str(WEIGHTS):
-            sys.exit(str(error))
-        notice = f"{error} This page runs on the weights that came with it."
-        print(notice, file=sys.stderr)
-        return make_page(str(WEIGHTS), notice)
-
-
-def main() -> None:
-    """Serve the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--weights",
-        default=os.environ.get("PIXELCNN_WEIGHTS") or str(WEIGHTS),
-        help="folder of model folders, or ns/name[@revision] on the Hub;"
-        " default: PIXELCNN_WEIGHTS, or ours",
-    )
-    parser.add_argument("--port", type=int, help="7860, or the next free one, if not given")
-    flags = parser.parse_args()
-    page_on(flags.weights).launch(server_port=flags.port, **launch_options())
-
-
 if __name__ == "__main__":
-    # There are no plots here, yet around its first event Gradio imports what it finds, for most of a second.
-    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
     main()

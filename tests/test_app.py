@@ -158,10 +158,11 @@ from unittest import mock
 
 with mock.patch("ast.get_source_segment", wraps=ast.get_source_segment) as parse:
     import app
+    from pixelcnn.ui import command
 
 print(sorted({"torchvision", "matplotlib"} & set(sys.modules)), parse.call_count)
-print(inspect.getfile(app.Service).endswith("service.py"), gc.isenabled())
-app.pixelcnn.load(app.WEIGHTS / "binary")
+print(inspect.getfile(command.Service).endswith("service.py"), gc.isenabled())
+command.pixelcnn.load(command.WEIGHTS / "binary")
 print("torch._dynamo" in sys.modules)
 """
 

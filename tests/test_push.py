@@ -10,12 +10,12 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 import pixelcnn
-import train
 from pixelcnn.config import TrainConfig
 from pixelcnn.data.datasets import Images
 from pixelcnn.store.folder import LOG, METRICS, TRAINING, save
 from pixelcnn.store.hub import load
 from pixelcnn.store.push import push
+from pixelcnn.training import command as train
 from tests.hub_stub import READER
 from tests.toys import architectures, exactly, likelihoods, toy_config, wild_model
 

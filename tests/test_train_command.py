@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-import train
 from pixelcnn import PixelCNN
 from pixelcnn.config import ModelConfig
 from pixelcnn.store.folder import save
+from pixelcnn.training import command
+from pixelcnn.training.presets import PRESETS
 
+ROOT = Path(__file__).resolve().parent.parent
 MNIST_DIR = os.environ.get("MNIST_DIR")
 needs_mnist = pytest.mark.skipif(
     MNIST_DIR is None, reason="MNIST_DIR does not name a folder that holds MNIST"
@@ -25,7 +27,7 @@ SMALL = ["--inner_dim", "4", "--dilations", "1", "--batch-size", "500", "--preci
 
 
 def configs(*flags):
-    return train.configs(train.parse_args(flags))
+    return command.configs(command.parse_args(flags))
 
 
 def test_the_defaults_are_those_of_the_first_project():
@@ -62,9 +64,9 @@ def test_preset_residual_binary():
 NO_CLASSES = ("gated-mnist", "residual-binary", "residual")
 
 
-@pytest.mark.parametrize("name", train.PRESETS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_run(name):
-    model, run = train.configs(train.parse_args(["--preset", name]))
+    model, run = command.configs(command.parse_args(["--preset", name]))
     assert PixelCNN(model).num_classes == (0 if name in NO_CLASSES else 10)
     assert run.binarization == ("none" if model.levels > 2 else run.binarization)
 
@@ -88,16 +90,15 @@ def test_flags_win_over_the_preset():
 )
 def test_bad_flags_end_in_one_sentence(flags, sentence, tmp_path):
     with pytest.raises(SystemExit) as stopped:
-        train.main([*flags, "--out", str(tmp_path), "--data-dir", str(tmp_path)])
+        command.main([*flags, "--out", str(tmp_path), "--data-dir", str(tmp_path)])
     assert sentence in stopped.value.code
     assert "\n" not in stopped.value.code
 
 
 def interrupted(command: list[str], number: signal.Signals) -> str:
     """Start the command, send the signal once it trains, and return the rest of its output."""
-    root = Path(train.__file__).parent
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=root, stdout=subprocess.PIPE, text=True
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
     assert any("parameters on cpu" in line for line in process.stdout)
@@ -130,9 +131,7 @@ def weights(tmp_path_factory):
 
 def evaluate(*arguments):
     command = [sys.executable, "-m", "pixelcnn.evaluate", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=Path(train.__file__).parent, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @needs_mnist
