@@ -158,12 +158,13 @@ def _train(images: Images, recipe: Recipe) -> Judge:
         optimizer = torch.optim.Adam(judge.parameters(), lr=recipe.lr)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, recipe.gamma)
         for epoch in tqdm(range(recipe.epochs), "judge", unit="epoch", disable=None):
-            for ink, labels in training_batches(
+            for ink, labels, _ in training_batches(
                 images,
                 levels=2,
                 binarization="threshold",
                 batch_size=recipe.batch_size,
                 shift=0,
+                freehand=0,
                 seed=recipe.seed,
                 epoch=epoch,
             ):

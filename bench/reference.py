@@ -1,14 +1,14 @@
 """The gated PixelCNN as it is usually written, to measure against: the same function, plainly.
 
 Full-size kernels whose weight is multiplied by a mask, channels first, fp32, one operation after the
-other. Parameters and layer sizes are those of `pixelcnn.networks.GatedNetwork`, whose weights it takes.
+other. Parameters and layer sizes are those of `GatedNetwork`, whose weights it takes.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelcnn.density.layers import CausalConv2d, GatedBlock
+from pixelcnn.density.layers import CausalConv2d, HorizontalBlock, VerticalBlock
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.networks import GatedNetwork
 
@@ -18,17 +18,17 @@ class PlainMaskedConv2d(nn.Conv2d):
 
     def __init__(self, crop: CausalConv2d, kernel_size: tuple[int, int]) -> None:
         rows, columns = kernel_size
-        (d, _), (h, w) = crop.dilation, crop.kernel_size
+        d, (h, w) = crop.dilation, crop.kernel_size
         padding = (rows // 2 * d, columns // 2 * d)
-        super().__init__(
-            crop.in_channels, crop.out_channels, kernel_size, padding=padding, dilation=d
-        )
+        out = len(crop.weight)
+        super().__init__(crop.in_features, out, kernel_size, padding=padding, dilation=d)
         mask = torch.zeros(1, 1, rows, columns)
         mask[..., :h, :w] = 1
         self.mask: Tensor
         self.register_buffer("mask", mask)
         with torch.no_grad():
-            self.weight[..., :h, :w] = crop.weight
+            kernel = crop.weight.view(out, h, w, crop.in_features).permute(0, 3, 1, 2)
+            self.weight[..., :h, :w] = kernel
             assert self.bias is not None
             self.bias.copy_(crop.bias)
 
@@ -49,29 +49,26 @@ def _one_by_one(linear: nn.Linear) -> nn.Conv2d:
 
 
 class PlainBlock(nn.Module):
-    """`pixelcnn.layers.GatedBlock`, plainly."""
+    """A `VerticalBlock` or a `HorizontalBlock` of `pixelcnn.density.layers`, plainly."""
 
-    def __init__(self, block: GatedBlock) -> None:
+    def __init__(self, block: VerticalBlock | HorizontalBlock) -> None:
         super().__init__()
-        self.dim = block.dim
-        self.vertical = PlainMaskedConv2d(block.vertical, (3, 3))
-        self.horizontal = PlainMaskedConv2d(block.horizontal, (1, 3))
-        self.vertical_out = _one_by_one(block.vertical_out)
-        self.horizontal_out = _one_by_one(block.horizontal_out)
+        horizontal = isinstance(block, HorizontalBlock)
+        self.conv = PlainMaskedConv2d(block.conv, (1, 3) if horizontal else (3, 3))
+        self.link = _one_by_one(block.link) if isinstance(block, HorizontalBlock) else None
+        self.out = _one_by_one(block.out)
         assert block.embedding is not None
         weight = block.embedding.weight.detach().clone()
         self.embedding = nn.Embedding.from_pretrained(weight, freeze=False)
 
-    def forward(self, v: Tensor, h: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From v, h (B, D, H, W) and label (B,) to v', h' and the skip."""
-        e_v, e_h = self.embedding(label)[..., None, None].chunk(2, 1)
-        a, b = (self.vertical(v) + e_v).chunk(2, 1)
-        out = self.vertical_out(a * torch.sigmoid(b))
-        link, up = out[:, : 2 * self.dim], out[:, 2 * self.dim :]
-        a, b = (self.horizontal(h) + link + e_h).chunk(2, 1)
-        out = self.horizontal_out(a * torch.sigmoid(b))
-        skip, on = out[:, : self.dim], out[:, self.dim :]
-        return (v + up, h + on, skip) if up.shape[1] else (v, h, skip)
+    def forward(self, x: Tensor, label: Tensor, v: Tensor | None = None) -> Tensor:
+        """From features (B, D, H, W), label (B,), and for the horizontal stack v, to features."""
+        y = self.conv(x) + self.embedding(label)[..., None, None]
+        if self.link is not None:
+            y = y + self.link(v)
+        a, b = y.chunk(2, 1)
+        out: Tensor = x + self.out(a * torch.sigmoid(b))
+        return out
 
 
 class PlainPixelCNN(nn.Module):
@@ -87,11 +84,12 @@ class PlainPixelCNN(nn.Module):
         assert isinstance(network, GatedNetwork)
         r = 2 * network.REACH + 1
         self.first_vertical = PlainMaskedConv2d(network.first_vertical, (r, r))
-        self.first_horizontal = PlainMaskedConv2d(network.first_horizontal, (1, r))
-        self.first_link = _one_by_one(network.first_link)
+        left = 2 * network.LEFT + 1
+        self.first_horizontal = PlainMaskedConv2d(network.first_horizontal, (1, left))
         self.place = _one_by_one(network.place)
         self.register_buffer("coordinates", network.coordinates.permute(2, 0, 1)[None])
-        self.blocks = nn.ModuleList(PlainBlock(block) for block in network.blocks)
+        self.vertical = nn.ModuleList(PlainBlock(block) for block in network.vertical)
+        self.horizontal = nn.ModuleList(PlainBlock(block) for block in network.horizontal)
         self.head = nn.Sequential(
             nn.ReLU(),
             _one_by_one(network.head.hidden),
@@ -102,14 +100,13 @@ class PlainPixelCNN(nn.Module):
     def forward(self, levels: Tensor, label: Tensor) -> Tensor:
         """From binary levels (B, 1, H, W) and label (B,) to logits (B, 1, H, W)."""
         x = levels.to(self.place.weight.dtype) * 2 - 1
-        place_v, place_h = self.place(self.coordinates).chunk(2, 1)
-        v = self.first_vertical(x) + place_v
-        h = self.first_horizontal(x) + self.first_link(v) + place_h
-        skips = torch.zeros_like(h)
-        for block in self.blocks:
-            v, h, skip = block(v, h, label)
-            skips = skips + skip
-        logits: Tensor = self.head(skips)
+        v = self.first_vertical(x) + self.place(self.coordinates)
+        for block in self.vertical:
+            v = block(v, label)
+        h = self.first_horizontal(x)
+        for block in self.horizontal:
+            h = block(h, label, v)
+        logits: Tensor = self.head(h)
         return logits
 
 

@@ -18,6 +18,7 @@ import torch
 import pixelcnn
 from bench.machine import machine
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.naive import draw_naive
 
 NAIVE_ROWS = {1: 28, 16: 2}  # by batch size, of 28
@@ -52,7 +53,8 @@ def naive(model: PixelCNN, count: int, rows: int) -> None:
     levels = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
     label = torch.zeros(count, dtype=torch.long) if model.num_classes else None
     uniforms = torch.rand(levels.shape, generator=torch.Generator().manual_seed(0))
-    draw_naive(model, levels, uniforms, label, rows=c.height - rows)
+    draft = Draft(levels=levels, uniforms=uniforms, condition=label, rows=c.height - rows)
+    draw_naive(model, draft)
 
 
 def measure(model: PixelCNN, count: int, repeats: int) -> dict[str, float]:

@@ -2,30 +2,26 @@
 
 Both do a whole step (forward, backward, optimizer, averaged weights) on the same batches, interleaved;
 medians are quoted. The reference (`bench/reference.py`) is in fp32, ours in the precision of training.
-With `--other DIR`, a checkout of another version of this project, its step takes its turn too. With
-`--data-dir` the batches are MNIST's, and the losses of all are printed as they fall.
+With `--data-dir` the batches are MNIST's, and the losses of both are printed as they fall.
 """
 
 import argparse
-import importlib
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from bench.machine import machine
 from bench.reference import PlainRun
-from pixelcnn import config
+from pixelcnn.config import ModelConfig, Precision, TrainConfig
 from pixelcnn.data.datasets import load_images, training_batches
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.training import loop
+from pixelcnn.training.loop import start, train_step
 
 Step = Callable[[Tensor, Tensor], Tensor]  # levels (B, 1, H, W) and labels (B,) to nats per image
 
@@ -33,47 +29,31 @@ LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
 CLASSES = 10
 
 
-def project_step(config: ModuleType, training: ModuleType, precision: str, folder: Path) -> Step:
-    """A step of a version of this project, by its modules."""
-    settings = {"lr": LR, "weight_decay": WEIGHT_DECAY, "grad_clip": CLIP, "ema": DECAY}
-    run_config = config.TrainConfig(**settings, precision=precision)
-    model = config.ModelConfig(num_classes=CLASSES)
-    run = training.start(model, run_config, folder, torch.device("cpu"))
+def project_step(precision: Precision, folder: Path) -> Step:
+    """A step of this project's loop."""
+    run_config = TrainConfig(
+        lr=LR, weight_decay=WEIGHT_DECAY, grad_clip=CLIP, ema=DECAY, precision=precision
+    )
+    run = start(ModelConfig(num_classes=CLASSES), run_config, folder, torch.device("cpu"))
     run.model.train()
-    return lambda levels, labels: training.train_step(run, levels, labels, LR).detach()
+
+    def step(levels: Tensor, labels: Tensor) -> Tensor:
+        freehand = torch.zeros(len(labels), dtype=torch.bool)
+        return train_step(run, levels, labels, freehand, 1.0)
+
+    return step
 
 
 def plain_step() -> Step:
     """A step of the reference."""
     torch.manual_seed(0)
     run = PlainRun(
-        PixelCNN(config.ModelConfig(num_classes=CLASSES)),
+        PixelCNN(ModelConfig(num_classes=CLASSES)),
         lr=LR,
         weight_decay=WEIGHT_DECAY,
         clip=CLIP,
     )
     return lambda levels, labels: run.step(levels, labels, decay=DECAY)
-
-
-def import_from(checkout: Path) -> tuple[ModuleType, ModuleType]:
-    """The modules `config` and `training` of another checkout, imported beside ours."""
-    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
-    sys.path.insert(0, str(checkout))
-    try:
-        config, training = map(importlib.import_module, ("pixelcnn.config", "pixelcnn.training"))
-        if hasattr(training, "__path__"):  # a package since its loop is a module of its own
-            training = importlib.import_module("pixelcnn.training.loop")
-        return config, training
-    finally:
-        sys.path.pop(0)
-        for name in [name for name in sys.modules if is_ours(name)]:
-            del sys.modules[name]
-        sys.modules.update(ours)
-
-
-def is_ours(module: str) -> bool:
-    """Whether a module belongs to the package."""
-    return module.split(".")[0] == "pixelcnn"
 
 
 def batches(data_dir: Path | None, count: int, size: int) -> list[tuple[Tensor, Tensor]]:
@@ -85,9 +65,16 @@ def batches(data_dir: Path | None, count: int, size: int) -> list[tuple[Tensor, 
         return list(zip(levels, torch.randint(10, (count, size), generator=generator), strict=True))
     images = load_images("MNIST", data_dir, "train")
     endless = training_batches(
-        images, levels=2, binarization="threshold", batch_size=size, shift=0, seed=0, epoch=1
+        images,
+        levels=2,
+        binarization="threshold",
+        batch_size=size,
+        shift=0,
+        freehand=0,
+        seed=0,
+        epoch=1,
     )
-    return [batch for batch, _ in zip(endless, range(count), strict=False)]
+    return [(levels, labels) for (levels, labels, _), _ in zip(endless, range(count), strict=False)]
 
 
 def main() -> None:
@@ -96,17 +83,10 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=12, help="of each, the first two to warm up")
     parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto")
-    parser.add_argument("--other", type=Path, help="checkout of another version")
     parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
-        versions = {"ours": (config, loop)}
-        if args.other:
-            versions["other"] = import_from(args.other)
-        steps = {"reference": plain_step()} | {
-            name: project_step(*modules, args.precision, Path(folder))
-            for name, modules in versions.items()
-        }
+        steps = {"reference": plain_step(), "ours": project_step(args.precision, Path(folder))}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     losses: dict[str, list[float]] = {name: [] for name in steps}
     for levels, labels in batches(args.data_dir, args.steps, args.batch_size):

@@ -17,10 +17,12 @@ Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST"]
 Binarization = Literal["threshold", "stochastic", "none"]
 Schedule = Literal["exponential", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
+Optimizer = Literal["adam", "muon"]
 
 # Every block sees d rows up and d columns to each side; 2 * (1 + 2 + 4 + 8) plus the first layer's 3
 # reaches from the last row of a 28x28 image to its first.
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
+HORIZONTAL_DILATIONS = (1, 2, 4, 8)
 
 
 class _Json:
@@ -117,8 +119,12 @@ class ModelConfig(_Json):
     height: int = 28
     width: int = 28
     num_classes: int = 0  # 0: no class embedding
-    inner_dim: int = 64  # features of each stack (gated), of the bottleneck (residual)
-    dilations: tuple[int, ...] = DILATIONS  # one block each
+    freehand: bool = False  # knows two hands: MNIST's, and digits drawn at any place and size
+    inner_dim: int = 64  # features of the vertical stack (gated), of the bottleneck (residual)
+    dilations: tuple[int, ...] = DILATIONS  # one block each (gated: of the vertical stack)
+    horizontal_dim: int = 32  # gated: features of the horizontal stack
+    horizontal_dilations: tuple[int, ...] = HORIZONTAL_DILATIONS  # gated: one horizontal block each
+    class_from: int = 0  # gated: the first vertical block that is told class and hand
     dropout: float = 0.0  # on the features that each block adds
 
     def __post_init__(self) -> None:
@@ -129,13 +135,26 @@ class ModelConfig(_Json):
             not binary or self.levels == 2,
             f"the bernoulli likelihood has 2 levels, got {self.levels}: use categorical.",
         )
-        for name in ("in_channels", "height", "width", "inner_dim"):
+        for name in ("in_channels", "height", "width", "inner_dim", "horizontal_dim"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be at least 1, got {value}.")
         _require(self.num_classes >= 0, f"num_classes must be 0 or more, got {self.num_classes}.")
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}.")
-        _require(len(self.dilations) >= 1, "dilations must name at least one block.")
-        _require(min(self.dilations) >= 1, f"dilations must be positive, got {self.dilations}.")
+        for name in ("dilations", "horizontal_dilations"):
+            value = getattr(self, name)
+            _require(len(value) >= 1, f"{name} must name at least one block.")
+            _require(min(value) >= 1, f"{name} must be positive, got {value}.")
+        _require(
+            0 <= self.class_from <= len(self.dilations),
+            f"class_from must be 0 to {len(self.dilations)}, the blocks there are,"
+            f" got {self.class_from}.",
+        )
+
+    @property
+    def num_conditions(self) -> int:
+        """What a network may be told: each class in each hand; 0 where there is nothing to tell."""
+        conditions = max(1, self.num_classes) * (2 if self.freehand else 1)
+        return conditions if conditions > 1 else 0
 
 
 # 7x7 A, nine blocks of 128 -> 64 -> 64 -> 128 features that reach every row: 0.49 M parameters.
@@ -150,7 +169,9 @@ class TrainConfig(_Json):
     binarization: Binarization = "threshold"  # none: greys at the model's K levels
     epochs: int = 50
     batch_size: int = 128
-    lr: float = 1e-3
+    optimizer: Optimizer = "adam"  # muon: for the matrices inside the network, Adam for the rest
+    lr: float = 1e-3  # of Adam
+    muon_lr: float = 0.02
     schedule: Schedule = "exponential"
     gamma: float = 0.99  # exponential: the factor of the learning rate after each epoch
     warmup_steps: int = 0  # linear, under either schedule
@@ -159,6 +180,7 @@ class TrainConfig(_Json):
     grad_clip: float = 0.0  # largest norm of the gradient; 0: no clipping
     ema: float = 0.0  # decay of the averaged weights per step; 0: no averaging
     shift: int = 0  # training images moved by up to this many pixels each way
+    freehand: float = 0.0  # share of each batch drawn free-hand
     precision: Precision = "auto"  # auto: bf16 where the device has it in hardware
     seed: int = 0
     sample_epochs: tuple[
@@ -170,7 +192,10 @@ class TrainConfig(_Json):
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be at least 1, got {value}.")
-        _require(self.lr > 0, f"lr must be positive, got {self.lr}.")
+        for name in ("lr", "muon_lr"):
+            value = getattr(self, name)
+            _require(value > 0, f"{name} must be positive, got {value}.")
+        _require(0 <= self.freehand <= 1, f"freehand must be in [0, 1], got {self.freehand}.")
         _require(0 < self.gamma <= 1, f"gamma must be in (0, 1], got {self.gamma}.")
         _require(0 <= self.ema < 1, f"ema must be in [0, 1), got {self.ema}.")
         _require(0 <= self.beta2 < 1, f"beta2 must be in [0, 1), got {self.beta2}.")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from pixelcnn.config import DILATIONS, RESIDUAL_DILATIONS, ModelConfig
+from pixelcnn.config import DILATIONS, HORIZONTAL_DILATIONS, RESIDUAL_DILATIONS, ModelConfig
 from pixelcnn.density.model import PixelCNN
 from tests.toys import architectures, channels, likelihoods, random_levels, toy_config, wild_model
 
+WIDTH = 18  # of images, so that the first layer does not reach from end to end
 SEEDS = 4  # a ReLU may be off for one input and one set of weights, hardly for four of each
 
 
@@ -55,12 +56,13 @@ def visible_to_residual(height, width, dilations):
 
 
 @functools.cache
-def visible_to_gated(height, width, dilations):
+def visible_to_gated(height, width, dilations, horizontal_dilations):
     image = pixels(height, width)
     vertical = through(image, [(i, j) for i in (-3, -2, -1) for j in range(-3, 4)])
-    horizontal = through(image, [(0, -3), (0, -2), (0, -1)]) | vertical
     for d in dilations:
         vertical = through(vertical, [(i, j) for i in (-d, 0) for j in (-d, 0, d)])
+    horizontal = through(image, [(0, j) for j in range(-12, 0)])
+    for d in horizontal_dilations:
         horizontal = through(horizontal, [(0, -d), (0, 0)]) | vertical
     return horizontal
 
@@ -101,28 +103,32 @@ def test_logits_depend_on_exactly_the_visible_pixels(
         likelihood,
         in_channels=in_channels,
         dilations=dilations,
+        horizontal_dilations=dilations,
+        horizontal_dim=8,
         height=7,
-        width=10,
+        width=WIDTH,
         inner_dim=6,
     )
     seen = gradients(config, all_pixels(config)) != 0
     if architecture == "gated":
-        visible = visible_to_gated(7, 10, dilations)
+        visible = visible_to_gated(7, WIDTH, dilations, dilations)
     else:
-        visible = visible_to_residual(7, 10, dilations)
-    assert not (visible & ~earlier(7, 10)).any()
+        visible = visible_to_residual(7, WIDTH, dilations)
+    assert not (visible & ~earlier(7, WIDTH)).any()
     for channel in seen.unbind(1):
-        np.testing.assert_array_equal(channel.unflatten(0, (7, 10)).numpy(), visible)
+        np.testing.assert_array_equal(channel.unflatten(0, (7, WIDTH)).numpy(), visible)
 
 
 @pytest.mark.parametrize("dilations", [(1,), (1, 2), (1, 1, 2)])
 def test_gated_stacks_have_no_blind_spot(dilations):
-    # Every earlier pixel is seen that lies as far up, and to either side, as the kernels add up to.
-    height, width, reach = 11, 20, 3 + sum(dilations)
+    # Every earlier pixel is seen that lies as far up, and to either side, as the kernels add up to. To the
+    # left the horizontal stack reaches further, as all but its first block pass on vertical features.
+    height, width, reach = 11, 24, 3 + sum(dilations)
     i, j, k, n = np.ix_(*map(np.arange, (height, width, height, width)))
-    within = (i - k <= reach) & (abs(j - n) <= reach)
-    expected = within & earlier(height, width)
-    np.testing.assert_array_equal(visible_to_gated(height, width, dilations), expected)
+    left = np.where(k == i, 12 + sum(dilations), reach + sum(dilations[1:]))
+    within = (i - k <= reach) & (n - j <= reach) & (j - n <= left)
+    visible = visible_to_gated(height, width, dilations, dilations)
+    np.testing.assert_array_equal(visible, within & earlier(height, width))
 
 
 @pytest.mark.parametrize("dilations", [(1,), (1, 1), (1, 2), (1, 2, 4), (1,) * 5])
@@ -163,6 +169,8 @@ def test_default_gated_network_sees_every_earlier_pixel(likelihood, in_channels)
         likelihood,
         in_channels=in_channels,
         dilations=ModelConfig().dilations,
+        horizontal_dilations=ModelConfig().horizontal_dilations,
+        horizontal_dim=8,
         height=28,
         width=28,
     )
@@ -173,7 +181,8 @@ def test_default_gated_network_sees_every_earlier_pixel(likelihood, in_channels)
 
 
 def test_default_dilations_leave_no_pixel_unseen_on_paper():
-    np.testing.assert_array_equal(visible_to_gated(28, 28, DILATIONS), earlier(28, 28))
+    visible = visible_to_gated(28, 28, DILATIONS, HORIZONTAL_DILATIONS)
+    np.testing.assert_array_equal(visible, earlier(28, 28))
 
 
 @likelihoods

@@ -110,24 +110,24 @@ def test_a_stochastic_evaluation_split_is_drawn_once():
 
 
 def batches(**changes):
-    options = {"levels": 2, "binarization": "threshold", "batch_size": 16, "shift": 0}
-    options |= {"seed": 0, "epoch": 1} | changes
+    options = {"levels": 2, "binarization": "threshold", "batch_size": 16}
+    options |= {"shift": 0, "freehand": 0, "seed": 0, "epoch": 1} | changes
     return list(training_batches(random_images(), **options))
 
 
 def test_an_epoch_has_every_image_once_in_its_own_order():
-    labels = torch.cat([label for _, label in batches()])
-    assert [len(label) for _, label in batches()] == [16, 16, 16, 2]
+    labels = torch.cat([label for _, label, _ in batches()])
+    assert [len(label) for _, label, _ in batches()] == [16, 16, 16, 2]
     assert labels.sort().values.tolist() == list(range(50))
-    assert labels.tolist() != torch.cat([label for _, label in batches(epoch=2)]).tolist()
-    assert labels.tolist() != torch.cat([label for _, label in batches(seed=1)]).tolist()
+    assert labels.tolist() != torch.cat([label for _, label, _ in batches(epoch=2)]).tolist()
+    assert labels.tolist() != torch.cat([label for _, label, _ in batches(seed=1)]).tolist()
 
 
 @pytest.mark.parametrize("binarization", ["threshold", "stochastic"])
 def test_an_epoch_can_go_on_in_the_middle(binarization):
     whole = batches(binarization=binarization, shift=2)
     rest = batches(binarization=binarization, shift=2, start=2)
-    for (levels, label), (levels_again, label_again) in zip(whole[2:], rest, strict=True):
+    for (levels, label, _), (levels_again, label_again, _) in zip(whole[2:], rest, strict=True):
         assert (levels == levels_again).all()
         assert (label == label_again).all()
 
@@ -135,7 +135,7 @@ def test_an_epoch_can_go_on_in_the_middle(binarization):
 def test_stochastic_training_images_are_drawn_anew_every_epoch():
     def by_label(epoch):
         parts = batches(binarization="stochastic", epoch=epoch)
-        levels, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+        levels, labels, _ = (torch.cat(column) for column in zip(*parts, strict=True))
         return levels[labels.argsort()]
 
     assert (by_label(1) != by_label(2)).any()
@@ -145,7 +145,7 @@ def test_shift_moves_images_and_fills_with_nothing():
     images = random_images()
     still = to_levels(images.greys, 2, "threshold", None)
     seen = set()
-    for levels, labels in batches(shift=1):
+    for levels, labels, _ in batches(shift=1):
         for moved, label in zip(levels, labels, strict=True):
             padded = torch.nn.functional.pad(still[label], (1, 1, 1, 1))
             places = [(r, c) for r in range(3) for c in range(3)]

@@ -13,19 +13,24 @@ import torch.nn.functional as F
 from pixelcnn.density.layers import (
     CausalConv2d,
     FeatureDropout,
-    GatedBlock,
+    HorizontalBlock,
     MaskedConv2d,
     ResidualBlock,
+    VerticalBlock,
     gate,
 )
-from pixelcnn.density.networks import Above
-from pixelcnn.sampling.rows import start_rows
+from pixelcnn.sampling.draft import Draft
+from pixelcnn.sampling.naive import draw_naive
+from pixelcnn.sampling.rows import row_weights, start_rows
+from pixelcnn.sampling.sampler import Sampler
 from tests.toys import (
     architectures,
     channels,
     classes,
     likelihoods,
     random_labels,
+    random_levels,
+    random_uniforms,
     toy_config,
     wild_model,
 )
@@ -64,6 +69,11 @@ def test_masks_keep_the_taps_of_the_paper(kind, size, taps_kept):
     assert mask.equal(expected.expand(3, 2, -1, -1))
 
 
+def as_kernel(conv):
+    """The weight of a `CausalConv2d` as PyTorch has it, (out, in, rows, columns)."""
+    return conv.weight.unflatten(1, (*conv.kernel_size, -1)).permute(0, 3, 1, 2)
+
+
 @pytest.mark.parametrize("kind", ["A", "B"])
 @pytest.mark.parametrize(("size", "d"), [(3, 1), (7, 1), (3, 2), (3, 4)])
 def test_masked_convolution_is_a_plain_one_of_the_masked_kernel(kind, size, d):
@@ -88,34 +98,42 @@ def test_split_kernel_adds_up_to_the_masked_convolution(kind):
 
 def test_vertical_crop_is_the_part_of_a_7x7_kernel_above_the_centre():
     conv, x = CausalConv2d(2, 3, (3, 7), pad=(3, 3, 3)).double(), noise(2, 5, 9, 2)
-    kernel = F.pad(conv.weight, (0, 0, 0, 4))
+    kernel = F.pad(as_kernel(conv), (0, 0, 0, 4))
     torch.testing.assert_close(conv(x), plain(x, kernel, conv.bias, padding=3))
 
 
 def test_horizontal_crop_is_the_part_of_a_7x7_kernel_left_of_the_centre():
     conv, x = CausalConv2d(2, 3, (1, 3), pad=(3, 0, 0)).double(), noise(2, 5, 9, 2)
-    kernel = F.pad(conv.weight, (0, 4, 3, 3))
+    kernel = F.pad(as_kernel(conv), (0, 4, 3, 3))
     torch.testing.assert_close(conv(x), plain(x, kernel, conv.bias, padding=3))
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 4])
-def test_gated_block_follows_its_formula(dilation):
+def test_vertical_block_follows_its_formula(dilation):
     d, D = dilation, 3
-    block = GatedBlock(D, d, 2, 0.0, last=False).double()
+    block = VerticalBlock(D, d, 2, 0.0).double()
     torch.nn.init.normal_(block.embedding.weight)
-    v, h, label = noise(2, 5, 6, D), noise(2, 5, 6, D).flip(0), torch.tensor([1, 0])
-    e_v, e_h = block.embedding(label)[:, None, None].split(2 * D, -1)
-    # Crops of 3x3 kernels: without the row below, and without all but the left and the centre.
-    vertical = F.pad(block.vertical.weight, (0, 0, 0, 1))
-    horizontal = F.pad(block.horizontal.weight, (0, 1, 1, 1))
-    x = plain(v, vertical, block.vertical.bias, padding=d, dilation=d) + e_v
-    g_v = x[..., :D] * x[..., D:].sigmoid()
-    link, added_v = block.vertical_out(g_v).split([2 * D, D], -1)
-    x = plain(h, horizontal, block.horizontal.bias, padding=d, dilation=d) + link + e_h
-    g_h = x[..., :D] * x[..., D:].sigmoid()
-    skip, added_h = block.horizontal_out(g_h).split(D, -1)
-    for result, expected in zip(block(v, h, label), (v + added_v, h + added_h, skip), strict=True):
-        torch.testing.assert_close(result, expected)
+    v, condition = noise(2, 5, 6, D), torch.tensor([1, 0])
+    e = block.embedding(condition)[:, None, None]
+    # A crop of a 3x3 kernel: without the row below.
+    kernel = F.pad(as_kernel(block.conv), (0, 0, 0, 1))
+    x = plain(v, kernel, block.conv.bias, padding=d, dilation=d) + e
+    expected = v + (x[..., :D] * x[..., D:].sigmoid()) @ block.out.weight.T
+    torch.testing.assert_close(block(v, condition), expected)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 4])
+def test_horizontal_block_follows_its_formula(dilation):
+    d, D = dilation, 3
+    block = HorizontalBlock(D, 4, d, 2, 0.0).double()
+    torch.nn.init.normal_(block.embedding.weight)
+    h, v, condition = noise(2, 5, 6, D), noise(2, 5, 6, 4), torch.tensor([1, 0])
+    e = block.embedding(condition)[:, None, None]
+    # A crop of a 3x3 kernel: without all but the left and the centre.
+    kernel = F.pad(as_kernel(block.conv), (0, 1, 1, 1))
+    x = plain(h, kernel, block.conv.bias, padding=d, dilation=d) + v @ block.link.weight.T + e
+    expected = h + (x[..., :D] * x[..., D:].sigmoid()) @ block.out.weight.T
+    torch.testing.assert_close(block(h, v, condition), expected)
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
@@ -151,19 +169,15 @@ def test_dropout_takes_whole_features_of_an_image_and_scales_the_others():
 
 
 @architectures
-@classes
-@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("class_from", [0, 1, 3])
 @torch.no_grad()
-def test_network_goes_on_below_rows_that_it_knows(architecture, num_classes, rows):
-    config = toy_config(architecture, num_classes=num_classes, height=6, dilations=(1, 2, 4))
-    network, label, x = wild_model(config).network, random_labels(config, 3), noise(3, 6, 5, 1)
-    features: list[torch.Tensor] = []
-    whole = network(x, label, read=features)
-    above = Above(x[:, :rows], [each[:, :rows] for each in features])
-    features_below: list[torch.Tensor] = []
-    below = network(x[:, rows:], label, above, features_below)
-    torch.testing.assert_close(below, whole[:, rows:])
-    torch.testing.assert_close(features_below, [each[:, rows:] for each in features])
+def test_network_takes_several_conditions_of_each_image(architecture, class_from):
+    config = toy_config(architecture, num_classes=3, dilations=(1, 2, 4), class_from=class_from)
+    network, x = wild_model(config).network, noise(2, 4, 5, 1)
+    label = torch.tensor([0, 1, 2, 2, 1, 0])
+    one_by_one = network(x.repeat_interleave(3, 0), label)
+    assert not one_by_one[0].allclose(one_by_one[1])
+    torch.testing.assert_close(network(x, label), one_by_one)
 
 
 @architectures
@@ -184,9 +198,9 @@ def test_row_form_equals_dense_form(architecture, likelihood, num_classes, in_ch
     network, label = wild_model(config).network, random_labels(config, 3)
     x = noise(3, 6, 5, in_channels)
     dense = network(x, label)
-    sweep = start_rows(network, x[:, :given], label, 6)
+    sweep = start_rows(row_weights(network), x[:, :given], label, 6)
     for i in range(given, 6):
-        sweep.above()
+        sweep.prepare_row()
         row = x[:, i].transpose(0, 1)
         torch.testing.assert_close(sweep.row(row).transpose(0, 1), dense[:, i])
         sweep.push(row)
@@ -201,9 +215,9 @@ def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_cl
     config = toy_config(architecture, num_classes=num_classes)
     network, label = wild_model(config).network, random_labels(config, 3)
     x = noise(3, 4, 5, 1)
-    sweep = start_rows(network, x[:, :given], label, 4)
+    sweep = start_rows(row_weights(network), x[:, :given], label, 4)
     for i in range(given, 4):
-        sweep.above()
+        sweep.prepare_row()
         row = x[:, i].transpose(0, 1)
         for images in torch.tensor([0, 1, 2]), torch.tensor([2, 0]), torch.tensor([1]):
             for guess in (torch.zeros_like(row), row.flip(0)):
@@ -219,25 +233,24 @@ def test_row_form_takes_any_guess_for_any_part_of_the_batch(architecture, num_cl
 
 
 @architectures
-@torch.no_grad()
-def test_row_form_follows_weights_that_change(architecture):
-    # What rows derive from the weights is kept: by training, or by other weights, it must become other.
-    network = copy.deepcopy(wild_model(toy_config(architecture))).network
-    x = noise(1, 4, 5, 1)
-
-    def first_row():
-        sweep = start_rows(network, x[:, :0], None, 4)
-        sweep.above()
-        return sweep.row(x[:, 0].transpose(0, 1)).transpose(0, 1)
-
+def test_a_new_sampler_follows_weights_that_change(architecture):
+    model = copy.deepcopy(wild_model(toy_config(architecture)))
+    draft = Draft(
+        levels=random_levels(model.config, 5),
+        uniforms=random_uniforms(model.config, 5),
+        condition=None,
+    )
+    drawn = []
     for change in (
-        lambda p: None,
-        lambda p: p.mul_(1.5),
+        lambda p: p,
+        lambda p: p.data.mul_(1.5),
         lambda p: setattr(p, "data", p.data * 0.5),
     ):
-        for parameter in network.parameters():
+        for parameter in model.parameters():
             change(parameter)
-        torch.testing.assert_close(first_row(), network(x, None)[:, 0])
+        drawn.append(Sampler(model).draw(draft)[0])
+        assert drawn[-1].equal(draw_naive(model, draft)[0])
+    assert not drawn[0].equal(drawn[1])
 
 
 ROWS = """

@@ -15,7 +15,7 @@ def test_evaluation_is_the_mean_over_images_however_they_are_batched(num_classes
     config = ModelConfig(height=4, width=4, num_classes=num_classes, inner_dim=4, dilations=(1, 2))
     model = PixelCNN(config).double().eval()
     if num_classes:
-        for block in model.network.blocks:
+        for block in (*model.network.vertical, *model.network.horizontal):
             torch.nn.init.normal_(block.embedding.weight)
     levels = torch.randint(2, (7, 1, 4, 4))
     labels = torch.randint(3, (7,))

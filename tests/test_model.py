@@ -1,4 +1,3 @@
-import copy
 import math
 
 import pytest
@@ -160,7 +159,8 @@ def test_class_embeddings_start_at_zero(architecture):
     config = toy_config(architecture, num_classes=3)
     model, levels = PixelCNN(config), random_levels(config, 3)
     weights = [p for name, p in model.named_parameters() if "embedding" in name]
-    assert len(weights) == len(config.dilations)
+    stacks = 2 if architecture == "gated" else 1  # their toys have the same dilations
+    assert len(weights) == stacks * len(config.dilations)
     assert all(weight.eq(0).all() for weight in weights)
     assert model(levels, 0).equal(model(levels, 2))
 
@@ -195,14 +195,16 @@ def test_every_weight_of_the_defaults_receives_a_gradient(config):
 
 
 def test_default_gated_model_has_the_stated_number_of_parameters():
-    d, blocks = 64, 8
-    first = (3 * 7 + 3) * d + 2 * d + (d + 1) * d + 3 * 2 * d  # both kernels, link, place
-    block = (6 + 2) * d * 2 * d + 4 * d + d * 5 * d + 10 * 4 * d  # kernels, L A R S, classes
-    head = (d + 1) * 2 * d + 2 * d + 1
-    unread = 2 * d * d  # the last block's A and R
+    d, e, n = 64, 32, 10
+    vertical = 8 * (6 * d * 2 * d + 2 * d + d * d + n * 2 * d)  # kernel, A, classes
+    horizontal = 4 * (
+        2 * e * 2 * e + 2 * e + d * 2 * e + e * e + n * 2 * e
+    )  # kernel, L, R, classes
+    first = 3 * 7 * d + d + 2 * d + 12 * e + e  # kernels, place
+    head = (e + 1) * 2 * e + 2 * e + 1
     model = PixelCNN(GATED)
     count = sum(p.numel() for p in model.parameters())
-    assert count == first + blocks * block - unread + head == 717_121
+    assert count == first + vertical + horizontal + head
 
 
 def test_default_residual_model_has_the_stated_number_of_parameters():
@@ -277,7 +279,7 @@ def test_model_without_classes_takes_no_label():
 @likelihoods
 @pytest.mark.parametrize("given", [1, 2, 4])
 @pytest.mark.parametrize("blank", [0, 1, 2, 4])
-def test_class_log_prob_looks_up_blank_rows(architecture, likelihood, blank, given):
+def test_class_log_prob_is_that_of_each_class(architecture, likelihood, blank, given):
     config = toy_config(architecture, likelihood, num_classes=3)
     model, levels = wild_model(config), random_levels(config, 4)[:, :, :given]
     levels[:, :, :blank] = 0
@@ -287,12 +289,32 @@ def test_class_log_prob_looks_up_blank_rows(architecture, likelihood, blank, giv
         torch.testing.assert_close(each[:, label], model.log_prob(levels, label).detach())
 
 
-@torch.no_grad()
-def test_blank_rows_are_derived_in_the_precision_of_the_weights():
-    model = copy.deepcopy(wild_model(toy_config(num_classes=3))).float()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = model.blank().logits
-    assert rough.dtype == torch.float32
-    blank = torch.zeros(3, 1, 4, 5, dtype=torch.long)
-    exact = model(blank, torch.arange(3))
-    torch.testing.assert_close(model.split_logits(rough), exact)
+@architectures
+def test_two_hands_are_two_densities(architecture):
+    config = toy_config(architecture, num_classes=3, freehand=True, height=3, width=2)
+    model, images = wild_model(config), all_images(config)
+    for freehand in (False, True):
+        probability = model.log_prob(images, freehand=freehand).sum((1, 2, 3)).exp()
+        assert probability.sum().item() == pytest.approx(1)
+    assert not model.log_prob(images).allclose(model.log_prob(images, freehand=True))
+
+
+def test_hands_may_differ_within_a_batch():
+    config = toy_config(num_classes=3, freehand=True)
+    model, levels = wild_model(config), random_levels(config, 4)
+    both = model(levels, 1, freehand=torch.tensor([True, False, True, False]))
+    torch.testing.assert_close(both[::2], model(levels[::2], 1, freehand=True))
+    torch.testing.assert_close(both[1::2], model(levels[1::2], 1))
+
+
+def test_a_model_of_one_hand_refuses_the_other():
+    model = wild_model(toy_config(num_classes=3))
+    sentence = "This model knows MNIST's hand only: freehand must be False."
+    with pytest.raises(ValueError, match=exactly(sentence)):
+        model.log_prob(random_levels(model.config, 1), freehand=True)
+
+
+def test_a_model_of_two_hands_needs_no_classes():
+    config = toy_config(freehand=True)
+    model, levels = wild_model(config), random_levels(config, 2)
+    assert not model.log_prob(levels).allclose(model.log_prob(levels, freehand=True))

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling import sweep
+from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.draw import complete, digit_posterior, generate
 from pixelcnn.sampling.naive import draw_naive
-from pixelcnn.sampling.sweep import draw_fast
+from pixelcnn.sampling.sampler import Sampler
 from tests.toys import (
     all_images,
     architectures,
@@ -53,10 +54,13 @@ def test_fast_draw_equals_naive_draw(
     model, label = wild_model(config), random_labels(config, count)
     levels, uniforms = random_levels(config, count), random_uniforms(config, count)
     slow, slow_logits = draw_naive(
-        model, levels, uniforms, label, rows=rows, temperature=temperature
+        model,
+        Draft(
+            levels=levels, uniforms=uniforms, condition=label, rows=rows, temperature=temperature
+        ),
     )
-    fast, logits, passes = draw_fast(
-        model, levels, uniforms, label, rows=rows, temperature=temperature
+    fast, logits, passes = Sampler(model).draw(
+        Draft(levels=levels, uniforms=uniforms, condition=label, rows=rows, temperature=temperature)
     )
     assert fast.equal(slow)
     assert fast[:, :, :rows].equal(levels[:, :, :rows])
@@ -64,58 +68,6 @@ def test_fast_draw_equals_naive_draw(
     drawn = config.height - rows
     assert drawn <= passes <= (config.width + 1) * drawn
     assert passes > drawn  # a row that always settles at once would prove little
-
-
-@setups
-@pytest.mark.parametrize("rows", [1, 3])
-def test_what_is_known_and_guessed_changes_no_draw(
-    architecture, likelihood, num_classes, in_channels, rows
-):
-    config = setup_config(architecture, likelihood, num_classes, in_channels)
-    model, label, uniforms = (
-        wild_model(config),
-        random_labels(config, 7),
-        random_uniforms(config, 7),
-    )
-    image, others = random_levels(config, 1), random_levels(config, 7, seed=5)
-    known = model.read(image[:, :, :rows])
-    slow, slow_logits = draw_naive(model, image.expand(7, -1, -1, -1), uniforms, label, rows=rows)
-    passes = []
-    for guess in (None, others, slow):
-        fast, logits, tries = draw_fast(
-            model,
-            image.expand(7, -1, -1, -1),
-            uniforms,
-            label,
-            rows=rows,
-            known=known,
-            guess=guess,
-        )
-        assert fast.equal(slow)
-        torch.testing.assert_close(logits, slow_logits[:, :, rows:])
-        passes.append(tries)
-    assert passes[2] == config.height - rows < passes[0]  # right at once
-
-
-@setups
-@pytest.mark.parametrize(("rows", "shared"), [(1, 0), (4, 0), (4, 1), (4, 3), (3, 3), (2, 4)])
-@torch.no_grad()
-def test_rows_are_read_on_from_those_that_are_known(
-    architecture, likelihood, num_classes, in_channels, rows, shared
-):
-    config = setup_config(architecture, likelihood, num_classes, in_channels)
-    model, image = wild_model(config), random_levels(config, 1)
-    other = image.clone()
-    other[:, :, shared : shared + 1] = (other[:, :, shared : shared + 1] + 1) % config.levels
-    afresh, known = model.read(image[:, :, :rows]), model.read(other)
-    again = model.read(image[:, :, :rows], model.read(other[:, :, :1] * 0), known)
-    assert known.shared(afresh.x) == min(rows, shared)
-    torch.testing.assert_close(again.logits, afresh.logits)
-    torch.testing.assert_close(again.features, afresh.features)
-    count = max(1, num_classes)
-    images = image.expand(count, -1, -1, -1)[:, :, :rows]
-    label = torch.arange(count) if num_classes else None
-    torch.testing.assert_close(model.split_logits(again.logits), model(images, label))
 
 
 @setups
@@ -127,8 +79,12 @@ def test_rows_above_the_first_ink_are_drawn_as_naively(
     model, label = wild_model(config), random_labels(config, 20)
     levels, uniforms = torch.zeros_like(random_levels(config, 20)), random_uniforms(config, 20)
     uniforms[:, :, :until] = 0  # draws level 0 always
-    slow, slow_logits = draw_naive(model, levels, uniforms, label, rows=rows)
-    fast, logits, _ = draw_fast(model, levels, uniforms, label, rows=rows)
+    slow, slow_logits = draw_naive(
+        model, Draft(levels=levels, uniforms=uniforms, condition=label, rows=rows)
+    )
+    fast, logits, _ = Sampler(model).draw(
+        Draft(levels=levels, uniforms=uniforms, condition=label, rows=rows)
+    )
     assert not slow[:, :, :until].any()
     assert fast.equal(slow)
     torch.testing.assert_close(logits, slow_logits[:, :, rows:])
@@ -142,7 +98,9 @@ def test_naive_draw_is_the_inverse_cdf_under_its_own_logits(
     config = setup_config(architecture, likelihood, num_classes, in_channels)
     model, label = wild_model(config), random_labels(config, 5)
     uniforms = random_uniforms(config, 5)
-    drawn, logits = draw_naive(model, random_levels(config, 5), uniforms, label)
+    drawn, logits = draw_naive(
+        model, Draft(levels=random_levels(config, 5), uniforms=uniforms, condition=label)
+    )
     dense = model(drawn, label)
     torch.testing.assert_close(logits, dense)
     assert model.likelihood.draw(dense, uniforms).equal(drawn)
@@ -159,13 +117,17 @@ def test_size_of_the_batch_does_not_matter(architecture, likelihood, count):
         random_uniforms(config, 16),
     )
     blank = torch.zeros(uniforms.shape, dtype=torch.long)
-    whole, _, _ = draw_fast(model, blank, uniforms, label)
+    whole, _, _ = Sampler(model).draw(Draft(levels=blank, uniforms=uniforms, condition=label))
     for k in range(0, 16, count):
-        part, _, _ = draw_fast(
-            model, blank[k : k + count], uniforms[k : k + count], label[k : k + count]
+        part, _, _ = Sampler(model).draw(
+            Draft(
+                levels=blank[k : k + count],
+                uniforms=uniforms[k : k + count],
+                condition=label[k : k + count],
+            )
         )
         assert part.equal(whole[k : k + count])
-    naive, _ = draw_naive(model, blank, uniforms, label)
+    naive, _ = draw_naive(model, Draft(levels=blank, uniforms=uniforms, condition=label))
     assert whole.equal(naive)
 
 
@@ -176,8 +138,12 @@ def test_single_row_column_and_pixel_can_be_drawn(architecture, likelihood):
         config = toy_config(architecture, likelihood, height=height, width=width)
         model, uniforms = wild_model(config), random_uniforms(config, 5)
         blank = torch.zeros(uniforms.shape, dtype=torch.long)
-        fast, logits, _ = draw_fast(model, blank, uniforms, None)
-        slow, slow_logits = draw_naive(model, blank, uniforms, None)
+        fast, logits, _ = Sampler(model).draw(
+            Draft(levels=blank, uniforms=uniforms, condition=None)
+        )
+        slow, slow_logits = draw_naive(
+            model, Draft(levels=blank, uniforms=uniforms, condition=None)
+        )
         assert fast.equal(slow)
         torch.testing.assert_close(logits, slow_logits)
 
@@ -188,7 +154,7 @@ class StubRows:
     def __init__(self, logits):
         self.logits = logits
 
-    def above(self):
+    def prepare_row(self):
         pass
 
     def row(self, x, part=None):
@@ -204,7 +170,7 @@ def draw_with(monkeypatch, logits):
     monkeypatch.setattr(sweep, "start_rows", lambda *_: StubRows(logits))
     blank = torch.zeros(1, 1, 4, 5, dtype=torch.long)
     uniforms = torch.full(blank.shape, 0.5, dtype=torch.float64)
-    return draw_fast(model, blank, uniforms, None)
+    return Sampler(model).draw(Draft(levels=blank, uniforms=uniforms, condition=None))
 
 
 def test_row_that_unravels_from_the_left_takes_every_pass(monkeypatch):
@@ -251,8 +217,8 @@ def test_float32_draws_are_the_same_but_near_a_boundary(
     model, label = wild_model(config, dtype=torch.float32), random_labels(config, 40)
     blank = torch.zeros(random_levels(config, 40).shape, dtype=torch.long)
     uniforms = random_uniforms(config, 40).float()
-    fast, _, _ = draw_fast(model, blank, uniforms, label)
-    slow, slow_logits = draw_naive(model, blank, uniforms, label)
+    fast, _, _ = Sampler(model).draw(Draft(levels=blank, uniforms=uniforms, condition=label))
+    slow, slow_logits = draw_naive(model, Draft(levels=blank, uniforms=uniforms, condition=label))
     assert (boundary_distance(model, slow_logits, uniforms) > 1e-5).float().mean() > 0.99
     assert_same_by_the_documented_rule(model, fast, slow, slow_logits, uniforms)
 
@@ -263,15 +229,18 @@ def test_uniforms_on_a_boundary_differ_by_the_documented_rule_at_most(architectu
     config = toy_config(architecture, likelihood, in_channels=2)
     model, uniforms = wild_model(config, dtype=torch.float32), random_uniforms(config, 10).float()
     blank = torch.zeros(uniforms.shape, dtype=torch.long)
-    _, slow_logits = draw_naive(model, blank, uniforms, None)
+    _, slow_logits = draw_naive(model, Draft(levels=blank, uniforms=uniforms, condition=None))
     for image in range(10):
         i, j = divmod(2 * image, 5)
         uniforms[image, 0, i, j] = model.likelihood.cdf(slow_logits[image, 0, i, j])[0]
-    slow, slow_logits = draw_naive(model, blank, uniforms, None)
+    slow, slow_logits = draw_naive(model, Draft(levels=blank, uniforms=uniforms, condition=None))
     near = boundary_distance(model, slow_logits, uniforms) < 1e-5
     assert near.flatten(1).any(1).all()
     # One at a time, as the size of the batch takes part in the rounding.
-    fast = [draw_fast(model, blank[:1], u[None], None)[0] for u in uniforms]
+    fast = [
+        Sampler(model).draw(Draft(levels=blank[:1], uniforms=u[None], condition=None))[0]
+        for u in uniforms
+    ]
     assert_same_by_the_documented_rule(model, torch.cat(fast), slow, slow_logits, uniforms)
 
 
@@ -562,7 +531,7 @@ def test_temperature_zero_draws_the_mode_whatever_the_seed(
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_count_must_be_positive(count):
-    model = PixelCNN(toy_config())
+    model = PixelCNN(toy_config()).eval()
     sentence = exactly(f"count must be at least 1, got {count}.")
     with pytest.raises(ValueError, match=sentence):
         generate(model, count)
@@ -572,7 +541,7 @@ def test_count_must_be_positive(count):
 
 @pytest.mark.parametrize("temperature", [-0.5, float("nan"), float("inf")])
 def test_temperature_must_not_be_negative(temperature):
-    model = PixelCNN(toy_config())
+    model = PixelCNN(toy_config()).eval()
     sentence = exactly(f"temperature must be finite and 0 or more, got {temperature}.")
     with pytest.raises(ValueError, match=sentence):
         generate(model, 1, temperature=temperature)
@@ -582,7 +551,7 @@ def test_temperature_must_not_be_negative(temperature):
 
 @pytest.mark.parametrize("rows", [-1, 5])
 def test_rows_must_lie_in_the_image(rows):
-    model = PixelCNN(toy_config(num_classes=3))
+    model = PixelCNN(toy_config(num_classes=3)).eval()
     levels, sentence = random_levels(model.config, 1), exactly(f"rows must be 0 to 4, got {rows}.")
     with pytest.raises(ValueError, match=sentence):
         complete(model, levels, rows=rows)
@@ -590,25 +559,8 @@ def test_rows_must_lie_in_the_image(rows):
         digit_posterior(model, levels, rows=rows)
 
 
-def test_guess_must_be_of_all_completions():
-    config = toy_config()
-    levels = random_levels(config, 1)
-    with pytest.raises(
-        ValueError, match=exactly("guess must have shape (3, 1, 4, 5), got (1, 1, 4, 5).")
-    ):
-        complete(wild_model(config), levels, rows=2, count=3, guess=levels)
-
-
-def test_rows_are_known_of_one_image():
-    config = toy_config()
-    model, levels = wild_model(config), random_levels(config, 2)
-    sentence = "Rows are read of one image at a time, got 2."
-    with pytest.raises(ValueError, match=exactly(sentence)):
-        complete(model, levels, rows=2, known=model.read(levels[:1]))
-
-
 def test_image_must_be_whole():
-    model = PixelCNN(toy_config(num_classes=3))
+    model = PixelCNN(toy_config(num_classes=3)).eval()
     levels, sentence = random_levels(model.config, 1), exactly("levels must have 4 rows, got 2.")
     with pytest.raises(ValueError, match=sentence):
         complete(model, levels[:, :, :2], rows=1)
@@ -617,7 +569,7 @@ def test_image_must_be_whole():
 
 
 def test_levels_are_checked():
-    model = PixelCNN(toy_config(num_classes=3))
+    model = PixelCNN(toy_config(num_classes=3)).eval()
     levels, sentence = random_levels(model.config, 1), exactly("levels must be 0 to 1, got 0 to 2.")
     levels[0, 0, 0, :2] = torch.tensor([0, 2])
     with pytest.raises(ValueError, match=sentence):
@@ -628,17 +580,17 @@ def test_levels_are_checked():
 
 def test_label_is_checked():
     with pytest.raises(ValueError, match=exactly("label must be 0 to 2, got 3.")):
-        generate(PixelCNN(toy_config(num_classes=3)), 1, 3)
+        generate(PixelCNN(toy_config(num_classes=3)).eval(), 1, 3)
     sentence = exactly("label must be one integer or (4,), got (2,).")
     with pytest.raises(ValueError, match=sentence):
-        generate(PixelCNN(toy_config(num_classes=3)), 4, torch.tensor([0, 1]))
+        generate(PixelCNN(toy_config(num_classes=3)).eval(), 4, torch.tensor([0, 1]))
     sentence = exactly("This model has no classes: label must be None.")
     with pytest.raises(ValueError, match=sentence):
-        generate(PixelCNN(toy_config()), 1, 0)
+        generate(PixelCNN(toy_config()).eval(), 1, 0)
 
 
 def test_posterior_needs_classes():
-    model = PixelCNN(toy_config())
+    model = PixelCNN(toy_config()).eval()
     sentence = exactly("This model has no classes, so it cannot tell how probable each is.")
     with pytest.raises(ValueError, match=sentence):
         digit_posterior(model, random_levels(model.config, 1), rows=1)

@@ -10,7 +10,14 @@ from pixelcnn.data.datasets import Images
 from pixelcnn.store import hub
 from pixelcnn.store.folder import LOG, TRAINING
 from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
-from pixelcnn.training.loop import CHECKPOINT, learning_rate, resume, start, train
+from pixelcnn.training.loop import (
+    CHECKPOINT,
+    learning_rate_factor,
+    make_optimizers,
+    resume,
+    start,
+    train,
+)
 
 CPU = torch.device("cpu")
 
@@ -144,6 +151,7 @@ def test_best_is_kept_apart_from_last(tmp_path):
     train(run, TRAIN, VALIDATION)
     best = hub.load(tmp_path / "best").state_dict()
     run.config = TrainConfig(epochs=2, batch_size=16, lr=3.0)
+    run.optimizers = make_optimizers(run.model, run.config)
     train(run, TRAIN, VALIDATION)
     assert same(hub.load(tmp_path / "best").state_dict(), best)
     assert not same(hub.load(tmp_path / "last").state_dict(), best)
@@ -157,13 +165,13 @@ def test_averaged_weights_are_what_is_saved(uninterrupted):
 
 def test_learning_rate_of_the_schedules():
     exponential = TrainConfig(epochs=4, lr=1.0, gamma=0.9)
-    assert [learning_rate(exponential, s, 5) for s in (0, 4, 5, 19)] == pytest.approx(
+    assert [learning_rate_factor(exponential, s, 5) for s in (0, 4, 5, 19)] == pytest.approx(
         [1, 1, 0.9, 0.9**3]
     )
     cosine = TrainConfig(epochs=4, lr=1.0, schedule="cosine", warmup_steps=2)
-    assert learning_rate(cosine, 0, 5) == pytest.approx(0.5)
-    assert learning_rate(cosine, 10, 5) == pytest.approx(0.5)
-    assert learning_rate(cosine, 20, 5) == pytest.approx(0)
+    assert learning_rate_factor(cosine, 0, 5) == pytest.approx(0.5)
+    assert learning_rate_factor(cosine, 10, 5) == pytest.approx(0.5)
+    assert learning_rate_factor(cosine, 20, 5) == pytest.approx(0)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a checkpoint"])

@@ -30,6 +30,8 @@ def toy_config(architecture="gated", likelihood="bernoulli", **fields):
         "width": 5,
         "inner_dim": 4,
         "dilations": DILATIONS,
+        "horizontal_dim": 3,
+        "horizontal_dilations": DILATIONS,
     }
     return ModelConfig(**(values | fields))
 

@@ -6,7 +6,7 @@ and validation images are a fixed, seeded split of torchvision's training images
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelcnn.config import Binarization, Dataset
+from pixelcnn.data.freehand import Strokes, draw, random_hands, trace
 from pixelcnn.data.pixels import binarize_stochastic, quantize
 
 Split = Literal["train", "validation", "test"]
@@ -23,6 +24,7 @@ VALIDATION_IMAGES = 5_000
 SPLIT_SEED = 0  # of the division into training and validation images
 # Of the one stochastic draw of an evaluation split, so that figures can be compared.
 STOCHASTIC_SEEDS = {"validation": 1, "test": 2}
+FREEHAND_SEEDS: dict[Split, int] = {"validation": 1, "test": 2}  # of the drawings of such a split
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Images:
 
     greys: Tensor  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64
+    strokes: Strokes | None = None  # of the digits, once `traced`
+
+    def traced(self) -> "Images":
+        """The same images with their strokes, from which batches are drawn free-hand."""
+        return self if self.strokes else replace(self, strokes=trace(self.greys))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -143,6 +150,17 @@ def evaluation_levels(
     return to_levels(images.greys, levels, binarization, generator)
 
 
+def freehand_images(images: Images, split: Split) -> Images:
+    """Draw a validation or test split free-hand, once and for all: from a seed that the split decides."""
+    generator = torch.Generator(images.greys.device).manual_seed(FREEHAND_SEEDS[split])
+    drawn = []
+    for index in torch.arange(len(images), device=images.greys.device).split(500):
+        greys = images.greys[index]
+        strokes = trace(greys)
+        drawn.append(draw(greys, strokes, random_hands(greys, strokes, generator)))
+    return Images(torch.cat(drawn), images.labels)
+
+
 def training_batches(
     images: Images,
     *,
@@ -150,32 +168,45 @@ def training_batches(
     binarization: Binarization,
     batch_size: int,
     shift: int,
+    freehand: float,
     seed: int,
     epoch: int,
     start: int = 0,
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The batches of one epoch, in an order that (seed, epoch) alone decides.
 
+    What is drawn in a batch follows from (seed, epoch, the batch's number) and its images.
+
     Args:
-        images: the training split.
+        images: the training split; `traced`, where any are drawn free-hand.
         levels, binarization: as for `to_levels`; a stochastic draw is a new one every epoch.
         batch_size: the last batch holds what is left.
         shift: every image is moved by up to this many pixels each way, anew every epoch.
+        freehand: the share of each batch that is drawn free-hand, anew every epoch.
         seed, epoch: of the order and the draws.
         start: batches to leave out, when a run goes on within the epoch.
 
     Yields:
-        levels (B, C, H, W) int64 and labels (B,).
+        levels (B, C, H, W) int64, labels (B,), and which are free-hand (B,) bool.
     """
     device = images.greys.device
     generator = torch.Generator(device).manual_seed(seed * 1_000_003 + epoch)
     order = torch.randperm(len(images), generator=generator, device=device)
-    all_levels = to_levels(images.greys, levels, binarization, generator)
-    size = (len(images), 2)
-    moves = torch.randint(-shift, shift + 1, size, generator=generator, device=device)
-    for index in order.split(batch_size)[start:]:
-        batch = all_levels[index]
-        yield (_move(batch, moves[index], shift) if shift else batch).long(), images.labels[index]
+    for number, index in enumerate(order.split(batch_size)[start:], start):
+        generator.manual_seed((seed * 1_000_003 + epoch) * 1_000_003 + number)
+        greys = images.greys[index]
+        if shift:
+            size = (len(index), 2)
+            moves = torch.randint(-shift, shift + 1, size, generator=generator, device=device)
+            greys = _move(greys, moves, shift)
+        count = round(freehand * len(index))
+        if count:
+            assert images.strokes is not None
+            some = images.strokes[index[:count]]
+            hands = random_hands(greys[:count], some, generator)
+            greys = torch.cat([draw(greys[:count], some, hands), greys[count:]])
+        batch = to_levels(greys, levels, binarization, generator).long()
+        yield batch, images.labels[index], torch.arange(len(index), device=device) < count
 
 
 def _move(batch: Tensor, moves: Tensor, shift: int) -> Tensor:

@@ -17,6 +17,7 @@ arXiv:1606.05328, section 2.2) the masks are crops: kernels of 2x3 and 1x2 that 
 only, so that nothing is multiplied by zero.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -60,12 +61,12 @@ class MaskedConv2d(nn.Conv2d):
         mask[..., centre, : centre + (mask_type == "B")] = 1
         self.register_buffer("mask", mask, persistent=False)
 
-    def forward(self, x: Tensor, above: Tensor | None = None) -> Tensor:
-        """Convolve. Shape (B, H, W, in) -> (B, H, W, out); for `above` see `lay_on`."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
         # Rows of the kernel below the centre are masked whole: leave them out.
         centre = self.kernel_size[0] // 2
         weight = (self.weight * self.mask)[:, :, : centre + 1]
-        padded = F.pad(lay_on(x, above, self.reach), (0, 0, self.reach, self.reach))
+        padded = F.pad(x, (0, 0, self.reach, self.reach, self.reach, 0))
         y = F.conv2d(padded.permute(0, 3, 1, 2), weight, self.bias, dilation=self.dilation)
         return y.permute(0, 2, 3, 1)
 
@@ -81,23 +82,6 @@ class MaskedConv2d(nn.Conv2d):
         return above.flatten(1).contiguous(), left.flatten(1).contiguous()
 
 
-def lay_on(x: Tensor, above: Tensor | None, count: int) -> Tensor:
-    """Put `count` rows on top of x: the last of those above it, and zeros above the image.
-
-    Args:
-        x: (B, H, W, D).
-        above: (B, rows, W, D), of the image from its top on; None for none.
-        count: how many.
-
-    Returns:
-        (B, count + H, W, D).
-    """
-    if above is not None and count:
-        x = torch.cat([above[:, -count:], x], 1)
-        count -= min(count, above.shape[1])
-    return F.pad(x, (0, 0, 0, 0, count, 0))
-
-
 def gate(x: Tensor) -> Tensor:
     """Multiply one half with the sigmoid of the other. Shape (..., 2D) -> (..., D).
 
@@ -108,12 +92,25 @@ def gate(x: Tensor) -> Tensor:
     return F.glu(x, -1)
 
 
-def _zero_embedding(num_classes: int, dim: int) -> nn.Embedding | None:
-    """An embedding of the class that starts at zero; None without classes."""
-    if not num_classes:
+def _zero_embedding(num_conditions: int, dim: int) -> nn.Embedding | None:
+    """An embedding of the condition that starts at zero; None without conditions."""
+    if not num_conditions:
         return None
     # Never drawn: on the meta device, where `load` builds a model, that would import PyTorch's compiler.
-    return nn.Embedding.from_pretrained(torch.zeros(num_classes, dim), freeze=False)
+    return nn.Embedding.from_pretrained(torch.zeros(num_conditions, dim), freeze=False)
+
+
+def _embed(
+    embedding: nn.Embedding | None, condition: Tensor | None, dtype: torch.dtype
+) -> Tensor | float:
+    """The same for all pixels, (B, 1, 1, dim)."""
+    e = _embed_flat(embedding, condition)
+    return e[:, None, None].to(dtype) if isinstance(e, Tensor) else e
+
+
+def _embed_flat(embedding: nn.Embedding | None, condition: Tensor | None) -> Tensor | float:
+    """The term of the condition. Shape (B,) -> (B, dim); without conditions, zero."""
+    return 0.0 if embedding is None or condition is None else embedding(condition)
 
 
 class FeatureDropout(nn.Dropout):
@@ -130,8 +127,11 @@ class FeatureDropout(nn.Dropout):
         return x * F.dropout(x.new_ones(len(x), *(1,) * (x.dim() - 2), x.shape[-1]), self.p)
 
 
-class CausalConv2d(nn.Conv2d):
+class CausalConv2d(nn.Module):
     """A crop of a masked convolution: padded above and on the sides it may see, and nowhere else.
+
+    Its weight is a matrix (out, rows * columns * in), applied to the pixels that the kernel reads, side by
+    side: rows first, then columns, then features.
 
     Args:
         in_features, out_features: channels.
@@ -139,8 +139,6 @@ class CausalConv2d(nn.Conv2d):
         pad: (left, right, top) zeros added around the image.
         dilation: step between the taps.
     """
-
-    bias: Tensor
 
     def __init__(
         self,
@@ -151,104 +149,110 @@ class CausalConv2d(nn.Conv2d):
         pad: tuple[int, int, int],
         dilation: int = 1,
     ) -> None:
-        super().__init__(in_features, out_features, kernel_size, dilation=dilation)
-        self.pad = pad
-        self.to(memory_format=torch.channels_last)  # so that `matrix` is a view
+        super().__init__()
+        self.in_features, self.kernel_size = in_features, kernel_size
+        self.pad, self.dilation = pad, dilation
+        # PyTorch's own first weights for a linear layer, which are those of a convolution too.
+        linear = nn.Linear(math.prod(kernel_size) * in_features, out_features)
+        self.weight, self.bias = linear.weight, linear.bias
 
-    def forward(self, x: Tensor, above: Tensor | None = None) -> Tensor:
-        """Convolve. Shape (B, H, W, in) -> (B, H, W, out); for `above` see `lay_on`."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve. Shape (B, H, W, in) -> (B, H, W, out)."""
         left, right, top = self.pad
-        padded = F.pad(lay_on(x, above, top), (0, 0, left, right)).permute(0, 3, 1, 2)
-        y = F.conv2d(padded, self.weight, self.bias, dilation=self.dilation)
+        padded = F.pad(x, (0, 0, left, right, top, 0)).permute(0, 3, 1, 2)
+        kernel = self.weight.view(-1, *self.kernel_size, self.in_features).permute(0, 3, 1, 2)
+        y = F.conv2d(padded, kernel, self.bias, dilation=self.dilation)
         # A kernel that hides the pixel itself yields a row or column too many, at the far end.
         return y.permute(0, 2, 3, 1)[:, : x.shape[1], : x.shape[2]]
 
-    def matrix(self) -> Tensor:
-        """The weight as (out, taps * in), to be applied to the pixels that the kernel reads, side by side."""
-        return self.weight.permute(0, 2, 3, 1).flatten(1)
 
+class VerticalBlock(nn.Module):
+    """One layer of the vertical stack (arXiv:1606.05328, figure 2, left), dilated by d.
 
-class GatedBlock(nn.Module):
-    """One layer of the two stacks (arXiv:1606.05328, figure 2), dilated by d.
+        v' = v + A gate(V * v + e)            V: rows i-d, i; columns j-d, j, j+d
 
-        v' = v + A g_v,     g_v = gate(V * v + e_v)            V: rows i-d, i; columns j-d, j, j+d
-        h' = h + R g_h,     g_h = gate(U * h + L g_v + e_h)    U: columns j-d, j
-        skip = S g_h
-
-    with e_v, e_h embeddings of the class. Deviations from the paper: the gate is a gated linear unit;
-    link L reads the gated vertical features, so that A and L are one product, as R and S are; both
-    stacks are residual; convolutions are dilated; skips are those of WaveNet (arXiv:1609.03499, section
-    2.4).
+    with e an embedding of the condition, a class in a hand. Deviations from the paper: the gate is a gated
+    linear unit; the stack is residual; convolutions are dilated; what the horizontal stack takes is read off
+    the last v, see `HorizontalBlock`.
 
     Args:
-        dim: D, features of each stack.
+        dim: D, features of the stack.
         dilation: d.
-        num_classes: 0 for none; the embedding starts at zero.
-        dropout: on g_v and g_h.
-        last: without A and R, which nothing would read.
+        num_conditions: 0 for none; the embedding starts at zero.
+        dropout: on the output of the gate.
+    """
+
+    def __init__(self, dim: int, dilation: int, num_conditions: int, dropout: float) -> None:
+        super().__init__()
+        d = self.dilation = dilation
+        self.conv = CausalConv2d(dim, 2 * dim, (2, 3), pad=(d, d, d), dilation=d)
+        self.out = nn.Linear(dim, dim, bias=False)
+        self.dropout = FeatureDropout(dropout)
+        self.embedding = _zero_embedding(num_conditions, 2 * dim)
+
+    def bias(self, condition: Tensor | None) -> Tensor:
+        """What is added to the products of V: (2D,), or with conditions (B, 2D)."""
+        return self.conv.bias + _embed_flat(self.embedding, condition)
+
+    def forward(self, v: Tensor, condition: Tensor | None) -> Tensor:
+        """Apply the block.
+
+        Args:
+            v: (B, H, W, D). Row i knows rows above i.
+            condition: (B,) or None.
+
+        Returns:
+            v' (B, H, W, D).
+        """
+        x = self.conv(v) + _embed(self.embedding, condition, v.dtype)
+        return v + self.out(self.dropout(gate(x)))
+
+
+class HorizontalBlock(nn.Module):
+    """One layer of the horizontal stack (arXiv:1606.05328, figure 2, right), dilated by d.
+
+        h' = h + R gate(U * h + L v + e)      U: columns j-d, j
+
+    with v the last features of the vertical stack and e an embedding of the condition. The paper links
+    block to block; here the vertical stack runs to its end first. A sampler runs it once a row and this one
+    several times, so depth belongs there.
+
+    Args:
+        dim: features of this stack.
+        vertical_dim: D, features of the vertical stack.
+        dilation: d.
+        num_conditions: 0 for none; the embedding starts at zero.
+        dropout: on the output of the gate.
     """
 
     def __init__(
-        self, dim: int, dilation: int, num_classes: int, dropout: float, *, last: bool
+        self, dim: int, vertical_dim: int, dilation: int, num_conditions: int, dropout: float
     ) -> None:
         super().__init__()
-        self.dim, self.dilation, self.last = dim, dilation, last
-        d = dilation
-        self.vertical = CausalConv2d(dim, 2 * dim, (2, 3), pad=(d, d, d), dilation=d)
-        self.horizontal = CausalConv2d(dim, 2 * dim, (1, 2), pad=(d, 0, 0), dilation=d)
-        self.vertical_out = nn.Linear(dim, 2 * dim if last else 3 * dim, bias=False)  # L, A
-        self.horizontal_out = nn.Linear(dim, dim if last else 2 * dim, bias=False)  # S, R
+        d = self.dilation = dilation
+        self.conv = CausalConv2d(dim, 2 * dim, (1, 2), pad=(d, 0, 0), dilation=d)
+        self.link = nn.Linear(vertical_dim, 2 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
         self.dropout = FeatureDropout(dropout)
-        self.embedding = _zero_embedding(num_classes, 4 * dim)  # e_v, e_h
+        self.embedding = _zero_embedding(num_conditions, 2 * dim)
 
-    def embed(
-        self, label: Tensor | None, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor] | tuple[float, float]:
-        """The class terms e_v, e_h. Shape (B,) -> twice (B, 1, 1, 2D); without classes, zeros."""
-        if self.embedding is None or label is None:
-            return 0.0, 0.0
-        e_v, e_h = self.embedding(label)[:, None, None].to(dtype).chunk(2, -1)
-        return e_v, e_h
+    def bias(self, condition: Tensor | None) -> Tensor:
+        """What is added to the products of U and L: (2 * dim,), or with conditions (B, 2 * dim)."""
+        return self.conv.bias + _embed_flat(self.embedding, condition)
 
-    def biases(self, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What enters the two gates beside products: (2D,), or with classes (B, 2D)."""
-        e_v, e_h = self.embed(label, self.vertical.bias.dtype)
-        if isinstance(e_v, Tensor) and isinstance(e_h, Tensor):
-            e_v, e_h = e_v[:, 0, 0], e_h[:, 0, 0]
-        return self.vertical.bias + e_v, self.horizontal.bias + e_h
-
-    def forward(
-        self, v: Tensor, h: Tensor, label: Tensor | None, above: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Apply the block to both stacks.
+    def forward(self, h: Tensor, v: Tensor, condition: Tensor | None) -> Tensor:
+        """Apply the block.
 
         Args:
-            v, h: (B, H, W, D). Row i of v knows rows above i; pixel j of h also those left of j.
-            label: (B,) or None.
-            above: rows of v above these, see `lay_on`.
+            h: (B, H, W, dim). Pixel j knows rows above, and pixels left of j.
+            v: (B, H, W, D).
+            condition: (B,) or None.
 
         Returns:
-            v', h', skip, each (B, H, W, D).
+            h' (B, H, W, dim).
         """
-        e_v, e_h = self.embed(label, v.dtype)
-        link, v = self.finish_vertical(v, self.vertical(v, above) + e_v)
-        return v, *self.finish_horizontal(h, self.horizontal(h) + link + e_h)
-
-    def finish_vertical(self, v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """From what enters the gate, the link (..., 2D) and v' (..., D)."""
-        out = self.vertical_out(self.dropout(gate(x)))
-        if self.last:
-            return out, v
-        link, step = out.split((2 * self.dim, self.dim), -1)
-        return link, v + step
-
-    def finish_horizontal(self, h: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """From what enters the gate, h' and the skip, each (..., D)."""
-        out = self.horizontal_out(self.dropout(gate(x)))
-        if self.last:
-            return h, out
-        skip, step = out.chunk(2, -1)
-        return h + step, skip
+        x = self.conv(h) + self.link(v) + _embed(self.embedding, condition, h.dtype)
+        return h + self.out(self.dropout(gate(x)))
 
 
 class ResidualBlock(nn.Module):
@@ -261,49 +265,32 @@ class ResidualBlock(nn.Module):
     Args:
         dim: D, features of the bottleneck.
         dilation: of W.
-        num_classes: 0 for none; the embedding starts at zero.
+        num_conditions: 0 for none; the embedding starts at zero.
         dropout: on what enters U.
     """
 
-    def __init__(self, dim: int, dilation: int, num_classes: int, dropout: float) -> None:
+    def __init__(self, dim: int, dilation: int, num_conditions: int, dropout: float) -> None:
         super().__init__()
         self.down = nn.Linear(2 * dim, dim)
         self.conv = MaskedConv2d("B", dim, dim, 3, dilation=dilation)
         self.up = nn.Linear(dim, 2 * dim)
         self.dropout = FeatureDropout(dropout)
-        self.embedding = _zero_embedding(num_classes, dim)
+        self.embedding = _zero_embedding(num_conditions, dim)
 
-    def embed(self, label: Tensor | None, dtype: torch.dtype) -> Tensor | float:
-        """The class term e. Shape (B,) -> (B, 1, 1, D); without classes, zero."""
-        if self.embedding is None or label is None:
-            return 0.0
-        return self.embedding(label)[:, None, None].to(dtype)
+    def bias(self, condition: Tensor | None) -> Tensor:
+        """What is added to the products of W: (D,), or with conditions (B, D)."""
+        return self.conv.bias + _embed_flat(self.embedding, condition)
 
-    def bias(self, label: Tensor | None) -> Tensor:
-        """What the masked convolution adds to products: (D,), or with classes (B, D)."""
-        e = self.embed(label, self.conv.weight.dtype)
-        return self.conv.bias + (e[:, 0, 0] if isinstance(e, Tensor) else e)
-
-    def forward(
-        self, a: Tensor, label: Tensor | None, above: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, a: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """Apply the block.
 
         Args:
             a: (B, H, W, 2D).
-            label: (B,) or None.
-            above: rows of what the masked convolution reads above these, see `lay_on`.
+            condition: (B,) or None.
 
         Returns:
             what the masked convolution read (B, H, W, D), and the block's output (B, H, W, 2D).
         """
-        narrow = self.narrow(a)
-        return narrow, self.finish(a, self.conv(narrow, above) + self.embed(label, a.dtype))
-
-    def narrow(self, a: Tensor) -> Tensor:
-        """What the masked convolution reads. Shape (..., 2D) -> (..., D)."""
-        return F.relu(self.down(F.relu(a)))
-
-    def finish(self, a: Tensor, x: Tensor) -> Tensor:
-        """From the output of the masked convolution (..., D), the block's (..., 2D)."""
-        return a + self.up(self.dropout(F.relu(x)))
+        narrow = F.relu(self.down(F.relu(a)))
+        x = self.conv(narrow) + _embed(self.embedding, condition, a.dtype)
+        return narrow, a + self.up(self.dropout(F.relu(x)))

@@ -3,6 +3,10 @@
 The joint distribution of an image is the product of its pixels' conditionals in raster order
 (van den Oord et al. 2016, arXiv:1601.06759, equation 1); the channels of one pixel are independent given all
 earlier pixels. With classes the model is the mixture p(x) = mean over y of p(x | y).
+
+A model that knows two hands holds two such densities: MNIST's digits as they are, and digits as people draw
+them (`freehand=True`), at any place and size and with any pen. What the network is told is one number for
+both, the condition: label + classes * freehand.
 """
 
 import math
@@ -12,10 +16,8 @@ from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
 from pixelcnn.data.pixels import to_input
-from pixelcnn.density.derived import once
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
-from pixelcnn.density.prefix import KnownRows
 
 Label = int | Tensor | None
 
@@ -60,57 +62,72 @@ class PixelCNN(nn.Module):
         """Of the weights."""
         return next(self.parameters()).dtype
 
-    def forward(self, levels: Tensor, label: Label = None) -> Tensor:
-        """Logits of every sub-pixel given all earlier pixels, and the class.
+    def forward(
+        self, levels: Tensor, label: Label = None, *, freehand: bool | Tensor = False
+    ) -> Tensor:
+        """Logits of every sub-pixel given all earlier pixels, the class and the hand.
 
         Args:
             levels: (B, C, H, W) integers 0..K-1; the first rows alone, (B, C, rows, W), will do.
             label: int or (B,); None only for a model without classes.
+            freehand: of all, or of each, (B,) bool; False for a model that knows one hand.
 
         Returns:
             (B, C, H, W, parameters of the likelihood).
 
         Raises:
-            ValueError: if shape, levels or label are not what the config allows.
+            ValueError: if shape, levels, label or freehand are not what the config allows.
         """
         self.check_levels(levels)
         label = self.expand_label(label, len(levels))
-        x = to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)
-        return self.split_logits(self.network(x, label))
+        return self.conditional_logits(levels, self.condition(label, freehand, len(levels)))
 
-    def blank(self) -> KnownRows:
-        """What the network makes of a blank image, run once for its weights."""
-        return once(self.network, "blank", self._derive_blank)
-
-    def _derive_blank(self) -> KnownRows:
-        c = self.config
-        levels = torch.zeros(c.height, c.width, c.in_channels, device=self.device)
-        return KnownRows(self.network, to_input(levels, c.levels, self.dtype), self.num_classes)
-
-    @torch.no_grad()
-    def read(self, levels: Tensor, *known: KnownRows) -> KnownRows:
-        """Run the network on the first rows of one image, as each class.
+    def conditional_logits(self, levels: Tensor, condition: Tensor | None) -> Tensor:
+        """`forward`, unchecked, as a network is told the condition.
 
         Args:
-            levels: (1, C, rows, W) integers 0..K-1.
-            known: what was read before, with these weights: of the first rows, as many as whichever shares
-                most has in common, nothing is computed again. Rounding may differ with it.
+            levels: (B, C, H, W) integers 0..K-1.
+            condition: (B * k,) from `condition`, k of each image in a row, or None.
+
+        Returns:
+            (B * k, C, H, W, parameters of the likelihood).
+        """
+        return self.split_logits(self.network(self.to_input(levels), condition))
+
+    def to_input(self, levels: Tensor) -> Tensor:
+        """From levels to what the network reads. Shape (B, C, H, W) -> (B, H, W, C)."""
+        return to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)
+
+    def condition(self, label: Tensor | None, freehand: bool | Tensor, batch: int) -> Tensor | None:
+        """What the network is told: label + classes * freehand, (B,); None where it is told nothing.
+
+        Args:
+            label: (B,) from `expand_label`, or None.
+            freehand: of all, or of each, (B,) bool.
+            batch: B.
 
         Raises:
-            ValueError: if shape or levels are not what the config allows, or there are several images.
+            ValueError: if freehand is asked of a model that knows one hand.
         """
-        self.check_levels(levels)
-        if len(levels) != 1:
-            raise ValueError(f"Rows are read of one image at a time, got {len(levels)}.")
-        x = to_input(levels.to(self.device), self.config.levels, self.dtype)[0].permute(1, 2, 0)
-        nearest = max((*known, self.blank()), key=lambda each: each.shared(x))
-        return KnownRows(self.network, x, self.num_classes, nearest)
+        if not self.config.freehand:
+            if freehand is not False:
+                raise ValueError("This model knows MNIST's hand only: freehand must be False.")
+            return label
+        hand = torch.as_tensor(freehand, device=self.device).long().expand(batch)
+        return hand if label is None else label + self.num_classes * hand
+
+    def every_condition(self, freehand: bool, batch: int = 1) -> Tensor | None:
+        """All classes in one hand, for each image of a batch: (B * classes,); None where there are none."""
+        if not self.num_classes:
+            return self.condition(None, freehand, batch)
+        labels = torch.arange(self.num_classes, device=self.device).repeat(batch)
+        return self.condition(labels, freehand, len(labels))
 
     def split_logits(self, logits: Tensor) -> Tensor:
         """From the network's order to the likelihood's. Shape (B, H, W, C*P) -> (B, C, H, W, P)."""
         return logits.unflatten(-1, (self.config.in_channels, -1)).permute(0, 3, 1, 2, 4)
 
-    def log_prob(self, levels: Tensor, label: Label = None) -> Tensor:
+    def log_prob(self, levels: Tensor, label: Label = None, *, freehand: bool = False) -> Tensor:
         """Log-probability of every sub-pixel in nats; the sum over C, H, W is that of the image.
 
         Without a label, a model with classes gives the mixture's own conditionals by the chain rule, with
@@ -119,50 +136,35 @@ class PixelCNN(nn.Module):
         Args:
             levels: (B, C, H, W) integers 0..K-1; the first rows alone will do.
             label: int or (B,) or None.
+            freehand: which of the two hands, where the model knows two.
 
         Returns:
             (B, C, H, W), float32 at least.
 
         Raises:
-            ValueError: if shape, levels or label are not what the config allows.
+            ValueError: if shape, levels, label or freehand are not what the config allows.
         """
         if label is None and self.num_classes:
-            return self._mixture_log_prob(self.class_log_prob(levels))
-        return self.likelihood.log_prob(self(levels, label), levels)
+            return self._mixture_log_prob(self.class_log_prob(levels, freehand=freehand))
+        return self.likelihood.log_prob(self(levels, label, freehand=freehand), levels)
 
-    def class_log_prob(self, levels: Tensor, known: KnownRows | None = None) -> Tensor:
+    def class_log_prob(self, levels: Tensor, *, freehand: bool = False) -> Tensor:
         """Log-probability of every sub-pixel given each class in turn.
 
         Args:
             levels: (B, C, H, W) integers 0..K-1; the first rows alone will do.
-            known: of one image, what `read` made of it: nothing is computed anew.
+            freehand: which of the two hands, where the model knows two.
 
         Returns:
             (B, classes, C, H, W) in nats.
         """
-        if known is not None:
-            logits = self.split_logits(self.read(levels, known).logits)
-            each = levels.expand(self.num_classes, *levels.shape[1:])
-            return self.likelihood.log_prob(logits, each).unsqueeze(0)
-        images = levels.repeat_interleave(self.num_classes, 0)
-        labels = torch.arange(self.num_classes, device=self.device).repeat(len(levels))
-        one = self.log_prob if torch.is_grad_enabled() else self._log_prob_below_blank
-        parts = zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
-        each = torch.cat([one(image, label) for image, label in parts])
-        return each.unflatten(0, (len(levels), self.num_classes))
-
-    def _log_prob_below_blank(self, levels: Tensor, label: Tensor) -> Tensor:
-        """`log_prob`, looked up for the first rows that are blank in all images."""
         self.check_levels(levels)
-        ink = levels.flatten(0, 1).any(2).any(0)  # (H,), of each row
-        rows = int(ink.long().cumsum(0).eq(0).sum())
-        known = self.blank()
-        logits = known.logits[label, :rows]
-        if rows < levels.shape[2]:
-            x = to_input(levels, self.config.levels, self.dtype).permute(0, 2, 3, 1)[:, rows:]
-            above = known.above(rows, label, len(levels)) if rows else None
-            logits = torch.cat([logits, self.network(x, label, above)], 1)
-        return self.likelihood.log_prob(self.split_logits(logits), levels)
+        parts = levels.split(max(1, CHUNK // self.num_classes))
+        conditions = [self.every_condition(freehand, len(part)) for part in parts]
+        pairs = zip(parts, conditions, strict=True)
+        logits = torch.cat([self.conditional_logits(*pair) for pair in pairs])
+        log_prob = self.likelihood.log_prob(logits, levels.repeat_interleave(self.num_classes, 0))
+        return log_prob.unflatten(0, (len(levels), self.num_classes))
 
     def _mixture_log_prob(self, given_class: Tensor) -> Tensor:
         """The mixture's conditionals. Shape (B, classes, C, H, W) -> (B, C, H, W)."""

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -12,24 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.density.layers import CausalConv2d, GatedBlock, MaskedConv2d, ResidualBlock
-
-
-@dataclass(frozen=True)
-class Above:
-    """What a network knows of the first rows of images, so that it need only run on those below."""
-
-    x: Tensor  # (B, rows, W, C), network input
-    features: Sequence[
-        Tensor
-    ]  # of each block what its convolution of earlier rows reads, (B, rows, W, D)
-
-
-def _parts(
-    above: Above | None, blocks: int
-) -> tuple[Tensor | None, Sequence[Tensor] | Sequence[None]]:
-    """What lies above for the first layer, and for each block."""
-    return (None, [None] * blocks) if above is None else (above.x, above.features)
+from pixelcnn.density.layers import (
+    CausalConv2d,
+    HorizontalBlock,
+    MaskedConv2d,
+    ResidualBlock,
+    VerticalBlock,
+)
 
 
 def _coordinates(config: ModelConfig) -> Tensor:
@@ -52,73 +40,83 @@ class Head(nn.Module):
         return self.out(F.relu(self.hidden(F.relu(x))))
 
 
+def _repeat(x: Tensor, condition: Tensor | None) -> Tensor:
+    """Repeat each image for its conditions. Shape (B, H, W, D) -> (B * k, H, W, D)."""
+    if condition is None or len(condition) == len(x):
+        return x
+    return x.repeat_interleave(len(condition) // len(x), 0)
+
+
 class GatedNetwork(nn.Module):
     """The gated PixelCNN (arXiv:1606.05328): two stacks, no blind spot.
 
-    The first layer is a 7x7 type-A kernel in two crops: 3x7 above for the vertical stack, 1x3 to the
-    left for the horizontal one. Both stacks are told where they are by two constant coordinates.
+    The first layer of the vertical stack is a 3x7 kernel above, the crop of a 7x7 type-A one. That of the
+    horizontal stack is a 1x12 kernel to the left: with the dilations of the blocks, 12 + 1 + 2 + 4 + 8 pixels
+    reach the first column of a row of 28. The vertical stack runs to its end, then the horizontal one, each
+    of whose blocks reads the last features of the vertical stack.
+
+    The vertical stack is told where it is by two constant coordinates. Its first blocks may do without the
+    condition: they run once for all classes of an image.
 
     Args:
         config: of the model; `out` logits per pixel.
     """
 
-    REACH = 3  # of the first layer, in pixels
+    REACH = 3  # of the first layer of the vertical stack, in pixels up and to each side
+    LEFT = 12  # of the first layer of the horizontal stack, in pixels to the left
 
     coordinates: Tensor
 
     def __init__(self, config: ModelConfig, out: int) -> None:
         super().__init__()
-        dim, r = config.inner_dim, self.REACH
-        self.dim = dim
+        dim, r, n = config.inner_dim, self.REACH, config.num_conditions
+        left = self.LEFT
+        self.dim, self.class_from = dim, config.class_from
         self.first_vertical = CausalConv2d(config.in_channels, dim, (r, 2 * r + 1), pad=(r, r, r))
-        self.first_horizontal = CausalConv2d(config.in_channels, dim, (1, r), pad=(r, 0, 0))
-        self.first_link = nn.Linear(dim, dim)
-        self.place = nn.Linear(2, 2 * dim)
-        blocks = nn.ModuleList(
-            GatedBlock(
-                dim,
-                d,
-                config.num_classes,
-                config.dropout,
-                last=k == len(config.dilations) - 1,
-            )
+        self.place = nn.Linear(2, dim, bias=False)
+        vertical = nn.ModuleList(
+            VerticalBlock(dim, d, n if k >= config.class_from else 0, config.dropout)
             for k, d in enumerate(config.dilations)
         )
-        self.blocks = cast(Sequence[GatedBlock], blocks)
-        self.head = Head(dim, 2 * dim, out)
+        self.vertical = cast(Sequence[VerticalBlock], vertical)
+        self.first_horizontal = CausalConv2d(
+            config.in_channels, config.horizontal_dim, (1, left), pad=(left, 0, 0)
+        )
+        horizontal = nn.ModuleList(
+            HorizontalBlock(config.horizontal_dim, dim, d, n, config.dropout)
+            for d in config.horizontal_dilations
+        )
+        self.horizontal = cast(Sequence[HorizontalBlock], horizontal)
+        self.head = Head(config.horizontal_dim, 2 * config.horizontal_dim, out)
         self.register_buffer("coordinates", _coordinates(config), persistent=False)
 
     def forward(
         self,
         x: Tensor,
-        label: Tensor | None,
-        above: Above | None = None,
+        condition: Tensor | None,
         read: list[Tensor] | None = None,
     ) -> Tensor:
         """Logits of every pixel given all earlier ones.
 
         Args:
             x: (B, H, W, C), from `pixels.to_input`.
-            label: (B,) or None.
-            above: given if x begins below the first row.
-            read: takes what each block's convolution of earlier rows reads, (B, H, W, D), if given.
+            condition: (B * k,), k of each image in a row, or None.
+            read: takes what each vertical block's convolution reads, (B or B * k, H, W, D), if given.
 
         Returns:
-            (B, H, W, out).
+            (B * k, H, W, out).
         """
-        x_above, features = _parts(above, len(self.blocks))
-        start = 0 if above is None else above.x.shape[1]
-        place = self.place(self.coordinates[start : start + x.shape[1]])
-        place_v, place_h = place.chunk(2, -1)
-        v = self.first_vertical(x, x_above) + place_v
-        h = self.first_horizontal(x) + self.first_link(v) + place_h
-        skips = 0.0
-        for block, v_above in zip(self.blocks, features, strict=True):
+        v = self.first_vertical(x) + self.place(self.coordinates[: x.shape[1]])
+        for k, block in enumerate(self.vertical):
+            if k == self.class_from:
+                v = _repeat(v, condition)
             if read is not None:
                 read.append(v)
-            v, h, skip = block(v, h, label, v_above)
-            skips = skips + skip
-        return self.head(skips)
+            v = block(v, condition)
+        v, h = _repeat(v, condition), _repeat(self.first_horizontal(x), condition)
+        for layer in self.horizontal:
+            h = layer(h, v, condition)
+        return self.head(h)
 
 
 class ResidualNetwork(nn.Module):
@@ -144,7 +142,7 @@ class ResidualNetwork(nn.Module):
         self.first = MaskedConv2d("A", config.in_channels, 2 * dim, 7)
         self.place = nn.Linear(2, 2 * dim, bias=False)
         blocks = nn.ModuleList(
-            ResidualBlock(dim, d, config.num_classes, config.dropout) for d in config.dilations
+            ResidualBlock(dim, d, config.num_conditions, config.dropout) for d in config.dilations
         )
         self.blocks = cast(Sequence[ResidualBlock], blocks)
         self.head = Head(2 * dim, self.HIDDEN, out)
@@ -153,16 +151,14 @@ class ResidualNetwork(nn.Module):
     def forward(
         self,
         x: Tensor,
-        label: Tensor | None,
-        above: Above | None = None,
+        condition: Tensor | None,
         read: list[Tensor] | None = None,
     ) -> Tensor:
         """Logits of every pixel given the earlier ones it sees. Arguments as in `GatedNetwork`."""
-        x_above, features = _parts(above, len(self.blocks))
-        start = 0 if above is None else above.x.shape[1]
-        a = self.first(x, x_above) + self.place(self.coordinates[start : start + x.shape[1]])
-        for block, narrow_above in zip(self.blocks, features, strict=True):
-            narrow, a = block(a, label, narrow_above)
+        a = self.first(x) + self.place(self.coordinates[: x.shape[1]])
+        a = _repeat(a, condition)
+        for block in self.blocks:
+            narrow, a = block(a, condition)
             if read is not None:
                 read.append(narrow)
         return self.head(a)

@@ -36,7 +36,7 @@ def _reached(model: PixelCNN, row: int, column: int) -> torch.Tensor:
     shape = (IMAGES, c.height, c.width, c.in_channels)
     levels = torch.randint(c.levels, shape, generator=generator).to(model.device)
     x = to_input(levels, c.levels, model.dtype).requires_grad_()
-    label = torch.zeros(IMAGES, dtype=torch.long, device=model.device) if c.num_classes else None
-    logits = model.network(x, label)[:, row, column]
+    told = torch.zeros(IMAGES, dtype=torch.long, device=model.device) if c.num_conditions else None
+    logits = model.network(x, told)[:, row, column]
     (gradient,) = torch.autograd.grad(logits.abs().sum(), x)
     return gradient.ne(0).any(0).any(-1).cpu()

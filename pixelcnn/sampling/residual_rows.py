@@ -6,9 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelcnn.density.derived import once
 from pixelcnn.density.networks import ResidualNetwork
-from pixelcnn.density.prefix import KnownRows
+from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.row_cache import InputRows, Ring, fill_rings, given_features
 from pixelcnn.sampling.scripted import scripted
 
@@ -64,13 +63,14 @@ def _blocks(line: _Line, weights: list[_Weights], links: Tensor, part: Tensor | 
         line.a.addmm_(line.x, block.up)
 
 
-class _NetworkWeights:
+class ResidualRowWeights:
     """The weights of a `ResidualNetwork` as its rows use them: each masked kernel is split in two.
 
     One part reads the rows above, the other the same row.
     """
 
     def __init__(self, network: ResidualNetwork) -> None:
+        self.network = network
         above, left = network.first.matrices()
         self.first_above, self.first_left = above.t().contiguous(), left.t().contiguous()
         # (H, W, 1, 2D)
@@ -92,15 +92,16 @@ class ResidualRows:
 
     def __init__(
         self,
-        network: ResidualNetwork,
+        weights: ResidualRowWeights,
         x: Tensor,
-        label: Tensor | None,
+        condition: Tensor | None,
         height: int,
-        known: KnownRows | None,
+        blank: BlankRows | None,
     ) -> None:
+        network = weights.network
         batch, rows, self.width, _ = x.shape
         self.network = network
-        self.weights = once(network, "rows", lambda: _NetworkWeights(network))
+        self.weights = weights
         self.reach = network.first.reach
         self.inputs = InputRows(x, height, self.reach)
         self.dilations = [block.conv.reach for block in network.blocks]
@@ -108,19 +109,21 @@ class ResidualRows:
         # Of each block, the last d rows of what its convolution reads, and the current one.
         self.rings = [Ring(x.new_empty(0, batch, dim), d, self.width) for d in self.dilations]
         # (N, 1, B or 1, D)
-        self.biases = torch.stack([block.bias(label).view(1, -1, dim) for block in network.blocks])
+        self.biases = torch.stack(
+            [block.bias(condition).view(1, -1, dim) for block in network.blocks]
+        )
         self.first = x.new_empty(self.width * batch, 2 * dim)
         self.links = x.new_empty(len(self.rings), self.width, batch, dim)
         if rows:
-            fill_rings(self.rings, rows, *given_features(network, x, label, known))
+            fill_rings(self.rings, rows, *given_features(network, x, condition, blank))
 
-    def above(self) -> None:
+    def prepare_row(self) -> None:
         """See `Rows`."""
         weights, i = self.weights, self.inputs.count
-        torch.mm(self.inputs.above(), weights.first_above, out=self.first)
+        torch.mm(self.inputs.rows_above(), weights.first_above, out=self.first)
         first = self.first.view(self.width, -1, self.first.shape[1])
         first += weights.place[i]
-        taps = torch.stack([torch.cat(ring.above[i % ring.size], -1) for ring in self.rings])
+        taps = torch.stack([torch.cat(ring.rows_above[i % ring.size], -1) for ring in self.rings])
         links = torch.bmm(taps.flatten(1, 2), weights.above)
         torch.add(links.view(self.links.shape), self.biases, out=self.links)
         self.current = [ring.rows[i % ring.size] for ring in self.rings]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pixelcnn.density.prefix import KnownRows, Network
+from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
+from pixelcnn.sampling.blank import BlankRows
 
 
 class InputRows:
@@ -23,7 +24,7 @@ class InputRows:
         self._padded = x.new_zeros(reach + height, width + 2 * reach, batch, channels)
         self._padded[reach : reach + self.count, reach:-reach] = x.permute(1, 2, 0, 3)
 
-    def above(self) -> Tensor:
+    def rows_above(self) -> Tensor:
         """What the kernels of the next row read of the rows above it, (W * B, r * (2r + 1) * C)."""
         r = self._reach
         window = self._padded[self.count : self.count + r].unfold(1, 2 * r + 1, 1)
@@ -48,7 +49,7 @@ class Ring:
         # The three views (W, B, D) that a kernel of three columns reads of the current row in a slot, and of
         # the row d above it.
         self.current = [[row[k * dilation :][:width] for k in range(3)] for row in self.rows]
-        self.above = [self.current[(slot + 1) % self.size] for slot in range(self.size)]
+        self.rows_above = [self.current[(slot + 1) % self.size] for slot in range(self.size)]
 
 
 def fill_rings(rings: list[Ring], rows: int, features: Iterable[Tensor], which: Tensor) -> None:
@@ -59,41 +60,45 @@ def fill_rings(rings: list[Ring], rows: int, features: Iterable[Tensor], which: 
 
 
 def given_features(
-    network: Network, x: Tensor, label: Tensor | None, known: KnownRows | None
+    network: GatedNetwork | ResidualNetwork,
+    x: Tensor,
+    condition: Tensor | None,
+    blank: BlankRows | None,
 ) -> tuple[Iterable[Tensor], Tensor]:
-    """What the convolutions of given rows read, once for each distinct image and class.
+    """What the convolutions of given rows read, once for each distinct image and condition.
 
     Args:
         network: whose weights are used.
         x: (B, rows, W, C) network input, at least one row.
-        label: (B,) or None.
-        known: if it is known already, as all images begin alike.
+        condition: (B,) or None.
+        blank: of the same network, if the rows are blank in all images.
 
     Returns:
         the features (G, rows, W, D) of each block, and which of the G each image has (B,).
     """
-    if known is not None:
-        return known.features, known.which(label, len(x))
-    x, label, pair = distinct(x, label)
+    if blank is not None:
+        index = blank.index(condition, len(x))
+        return blank.features, index
+    x, condition, pair = distinct(x, condition)
     features: list[Tensor] = []
-    network(x, label, read=features)
+    network(x, condition, read=features)
     return features, pair
 
 
-def distinct(x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Find the pairs of given rows and class that differ: completions of one image have few.
+def distinct(x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Find the pairs of given rows and condition that differ: completions of one image have few.
 
     Args:
         x: (B, rows, W, C), with at least one row.
-        label: (B,) or None.
+        condition: (B,) or None.
 
     Returns:
-        x (G, rows, W, C) and label (G,) of the G pairs, and which of them each image has (B,).
+        x (G, rows, W, C) and condition (G,) of the G pairs, and which of them each image has (B,).
     """
     both = x.flatten(1)
-    if label is not None:
-        both = torch.cat([both, label[:, None].to(x.dtype)], 1)
+    if condition is not None:
+        both = torch.cat([both, condition[:, None].to(x.dtype)], 1)
     _, pair = torch.unique(both, dim=0, return_inverse=True)
     some = torch.arange(len(x), device=x.device)
     first = some.new_empty(int(pair.max()) + 1).scatter_(0, pair, some)
-    return x[first], None if label is None else label[first], pair
+    return x[first], None if condition is None else condition[first], pair

@@ -1,7 +1,7 @@
-"""The networks row by row: the arithmetic of `density/networks.py` as sampling needs it.
+"""The networks row by row: the arithmetic of `networks.py` as sampling needs it.
 
-`above` computes, once a row, everything that depends on earlier rows; `row` then maps any guess of the
-row to its logits, as often as the sampler likes. Convolutions are products of a matrix with what their
+`prepare_row` computes, once a row, everything that depends on earlier rows; `row` then maps any guess of
+the row to its logits, as often as the sampler likes. Convolutions are products of a matrix with what their
 kernels read, gathered; at small batches much of the time is that of calling operations, so buffers and
 the views into them are made once, each product adds to what is there, and the loops are `scripted`.
 """
@@ -10,10 +10,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pixelcnn.density.networks import GatedNetwork
-from pixelcnn.density.prefix import KnownRows, Network
-from pixelcnn.sampling.gated_rows import GatedRows
-from pixelcnn.sampling.residual_rows import ResidualRows
+from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
+from pixelcnn.sampling.blank import BlankRows
+from pixelcnn.sampling.gated_rows import GatedRows, GatedRowWeights
+from pixelcnn.sampling.residual_rows import ResidualRows, ResidualRowWeights
+
+RowWeights = GatedRowWeights | ResidualRowWeights
 
 
 class Rows(Protocol):
@@ -22,7 +24,7 @@ class Rows(Protocol):
     Columns come first, (W, B, features), so that a shifted row, or a part of one, is contiguous.
     """
 
-    def above(self) -> None:
+    def prepare_row(self) -> None:
         """Compute, once, what the next row takes from all rows above it."""
         ...
 
@@ -38,22 +40,29 @@ class Rows(Protocol):
         ...
 
 
+def row_weights(network: GatedNetwork | ResidualNetwork) -> RowWeights:
+    """The weights of a network in the order that rows need."""
+    if isinstance(network, GatedNetwork):
+        return GatedRowWeights(network)
+    return ResidualRowWeights(network)
+
+
 def start_rows(
-    network: Network,
+    weights: RowWeights,
     x: Tensor,
-    label: Tensor | None,
+    condition: Tensor | None,
     height: int,
-    known: KnownRows | None = None,
+    blank: BlankRows | None = None,
 ) -> Rows:
     """Start a sweep below given rows.
 
     Args:
-        network: whose weights are used.
+        weights: of the network.
         x: (B, rows, W, C) network input of the given rows, of which there may be none.
-        label: (B,) or None.
+        condition: (B,) or None.
         height: rows of the whole image.
-        known: what the network makes of those rows, if all images begin with the same that were read before.
+        blank: of the same network, if the given rows are blank in all images.
     """
-    if isinstance(network, GatedNetwork):
-        return GatedRows(network, x, label, height, known)
-    return ResidualRows(network, x, label, height, known)
+    if isinstance(weights, GatedRowWeights):
+        return GatedRows(weights, x, condition, height, blank)
+    return ResidualRows(weights, x, condition, height, blank)

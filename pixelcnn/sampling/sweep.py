@@ -7,161 +7,110 @@
    every pixel is the ancestral draw for its uniform. (Jacobi iteration on a triangular system: Song et
    al. 2021, arXiv:2002.03629, here row by row.) Rows of a batch that have converged leave it.
 3. Above its first ink every digit of a class is the same, so that those rows are looked up.
-
-On a CPU a large batch is divided among threads, and each operation takes one thread.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pixelcnn.data.pixels import to_input
+from pixelcnn.density.likelihood import Categorical
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.density.prefix import KnownRows
-from pixelcnn.devices import one_thread_per_operation
-from pixelcnn.sampling.rows import Rows, start_rows
-
-MIN_PART = 3  # images that are worth a thread of their own
+from pixelcnn.sampling.blank import BlankRows
+from pixelcnn.sampling.draft import Draft
+from pixelcnn.sampling.rows import RowWeights, start_rows
 
 # Levels (B, C, H, W), the logits of the rows drawn (B, C, H - rows, W, P), the passes of each of them.
 Drawn = tuple[Tensor, Tensor, list[int]]
 
 
-@torch.inference_mode()
-def draw_fast(
-    model: PixelCNN,
-    levels: Tensor,
-    uniforms: Tensor,
-    label: Tensor | None,
-    *,
-    rows: int = 0,
-    temperature: float = 1.0,
-    known: KnownRows | None = None,
-    guess: Tensor | None = None,
-) -> tuple[Tensor, Tensor, int]:
-    """The same digits as `naive.draw_naive`, by fixed-point iteration on each row.
-
-    Further arguments as for `draw_naive`.
+def sweep(model: PixelCNN, weights: RowWeights, blank: BlankRows, draft: Draft) -> Drawn:
+    """Draw one batch from top to bottom. Call it in inference mode.
 
     Args:
-        known: the given rows as `PixelCNN.read` knows them, if those of all images are the same.
-        guess: (B, C, H, W), what the images may be; the nearer, the fewer passes. None: each row as the one
-            above it.
-
-    Returns:
-        levels (B, C, H, W); the logits of the rows drawn (B, C, H - rows, W, P); row passes.
+        model: in eval mode.
+        weights, blank: of this model; a `Sampler` owns them.
+        draft: on the device of the model.
     """
-
-    def sweep(
-        levels: Tensor, uniforms: Tensor, label: Tensor | None, guess: Tensor | None
-    ) -> Drawn:
-        return _sweep(model, known, levels, uniforms, label, guess, rows, temperature)
-
-    if model.device.type != "cpu":
-        levels, logits, passes = sweep(levels, uniforms, label, guess)
-        return levels, logits, sum(passes)
-    count = max(1, min(torch.get_num_threads(), len(levels) // MIN_PART))
-    with one_thread_per_operation(), ThreadPoolExecutor(count) as pool:
-        each = (
-            [None] * count if part is None else part.tensor_split(count)
-            for part in (levels, uniforms, label, guess)
-        )
-        whole = levels, uniforms, label, guess
-        done = list(pool.map(sweep, *each)) if count > 1 else [sweep(*whole)]
-    every_levels, every_logits, every_passes = zip(*done, strict=True)
-    most = [max(row) for row in zip(*every_passes, strict=True)]
-    return torch.cat(every_levels), torch.cat(every_logits), sum(most)
-
-
-@torch.inference_mode()
-def _sweep(
-    model: PixelCNN,
-    known: KnownRows | None,
-    levels: Tensor,
-    uniforms: Tensor,
-    label: Tensor | None,
-    guess: Tensor | None,
-    rows: int,
-    temperature: float,
-) -> Drawn:
-    """`draw_fast` of a part of a batch; the passes are those of each row."""
-    c = model.config
-    # Rows and columns first, as `Rows` has them, below a row of zeros.
-    padded = F.pad(levels.long().permute(2, 3, 0, 1), (0,) * 6 + (1, 0))
-    levels, uniforms = padded[1:], uniforms.permute(2, 3, 0, 1)
-    guesses = padded[:-1] if guess is None else guess.long().permute(2, 3, 0, 1)
+    c, rows = model.config, draft.rows
+    # Rows and columns first, as `Rows` has them.
+    levels = draft.levels.long().permute(2, 3, 0, 1).clone()
+    levels[rows:] = 0
+    uniforms = draft.uniforms.permute(2, 3, 0, 1)
     shape = (c.height - rows, *levels.shape[1:], model.likelihood.parameters)
     logits = torch.empty(shape, dtype=model.dtype, device=model.device)
-    start = rows
+    known, start = None, rows
     if not levels[:rows].any():
-        known = model.blank()
-        start = _blank_until(model, known, logits, uniforms, label, rows, temperature)
-    levels[rows:start] = 0
+        known, start = blank, _blank_until(model, blank, logits, draft)
     passes = [0] * (start - rows)
     given = to_input(levels[:start], c.levels, model.dtype).permute(2, 0, 1, 3)
-    sweep = start_rows(model.network, given, label, c.height, known)
+    sweep = start_rows(weights, given, draft.condition, c.height, known)
     for i in range(start, c.height):
-        sweep.above()
-        row, logits[i - rows], tries = _settle(model, sweep, guesses[i], uniforms[i], temperature)
-        levels[i] = row
-        sweep.push(to_input(row, c.levels, model.dtype))
-        passes.append(tries)
+        sweep.prepare_row()
+        guess = levels[i - 1] if i else levels[0]
+        row = _Row(guess, uniforms[i], draft.temperature)
+        while not row.settled:
+            x = to_input(row.guess, c.levels, model.dtype)
+            row.update(sweep.row(x, row.moving), model.likelihood)
+        levels[i], logits[i - rows] = row.levels, row.logits
+        sweep.push(to_input(row.levels, c.levels, model.dtype))
+        passes.append(row.passes)
     return levels.permute(2, 3, 0, 1), logits.permute(2, 3, 0, 1, 4), passes
 
 
-def _blank_until(
-    model: PixelCNN,
-    blank: KnownRows,
-    logits: Tensor,
-    uniforms: Tensor,
-    label: Tensor | None,
-    rows: int,
-    temperature: float,
-) -> int:
+def _blank_until(model: PixelCNN, blank: BlankRows, logits: Tensor, draft: Draft) -> int:
     """The first row below blank ones with ink in any image of a batch; fills in the logits above it."""
+    index = blank.index(draft.condition, len(draft))
+    uniforms = draft.uniforms.permute(2, 3, 0, 1)
     height, width, batch, channels = uniforms.shape
-    which = blank.which(label, batch)
-    for i in range(rows, height):
-        above = blank.logits[:, i][which].view(batch, width, channels, -1).transpose(0, 1)
-        if model.likelihood.draw(above, uniforms[i], temperature).any():
+    for i in range(draft.rows, height):
+        row = blank.logits[:, i][index].view(batch, width, channels, -1).transpose(0, 1)
+        if model.likelihood.draw(row, uniforms[i], draft.temperature).any():
             return i
-        logits[i - rows] = above
+        logits[i - draft.rows] = row
     return height
 
 
-def _settle(
-    model: PixelCNN, sweep: Rows, guess: Tensor, uniforms: Tensor, temperature: float
-) -> tuple[Tensor, Tensor, int]:
-    """Iterate one row to its fixed point.
+class _Row:
+    """One row of a batch on its way to the fixed point.
+
+    Invariant: after n passes the first n - 1 pixels of every image are final, and an image whose last pass
+    changed nothing is final whole. `moving` are the others.
 
     Args:
-        guess, uniforms: (W, B, C).
-
-    Returns:
-        the row (W, B, C), its logits (W, B, C, P), and how many passes it took.
+        guess: (W, B, C) levels.
+        uniforms: (W, B, C).
+        temperature: of the draw.
     """
-    c, likelihood, dtype = model.config, model.likelihood, model.dtype
-    shape = (c.width, -1, c.in_channels, likelihood.parameters)
-    part: Tensor | None = None  # the images that have not converged; None: all of them
-    tries = 0
-    while True:
-        tries += 1
-        logits = sweep.row(to_input(guess, c.levels, dtype), part).view(shape)
-        drawn = likelihood.draw(logits, uniforms, temperature)
-        if tries > 1:
-            # Final since the pass before; a draw on a boundary must not turn again with the rounding.
-            drawn[: tries - 1] = guess[: tries - 1]
-        if part is None:
-            settled, kept = drawn, logits
+
+    def __init__(self, guess: Tensor, uniforms: Tensor, temperature: float) -> None:
+        self.guess = guess  # of the moving images (W, n, C)
+        self.moving: Tensor | None = None  # which images those are, (n,); None: all of them
+        self.settled = False
+        self.passes = 0
+        self.levels = torch.empty_like(guess)  # of all images, as drawn last
+        self.logits: Tensor  # (W, B, C, P), that they were drawn from
+        self._uniforms, self._temperature = uniforms, temperature
+
+    def update(self, logits: Tensor, likelihood: Categorical) -> None:
+        """Take in the logits (W, n, out) of a guess: draw, and see which images still move."""
+        logits = logits.view(*self.guess.shape, -1)
+        drawn = likelihood.draw(logits, self._uniforms, self._temperature)
+        # Final since the pass before; a draw on a boundary must not turn again with the rounding.
+        drawn[: self.passes] = self.guess[: self.passes]
+        self.passes += 1
+        if self.moving is None:
+            self.levels, self.logits = drawn, logits
         else:
-            settled.index_copy_(1, part, drawn)
-            kept.index_copy_(1, part, logits)
-        if drawn.equal(guess):
-            return settled, kept, tries
-        moving = (drawn != guess).flatten(2).any(2).any(0).nonzero().squeeze(1)
-        guess = drawn
-        if len(moving) < drawn.shape[1]:
-            part = moving if part is None else part[moving]
-            guess, uniforms = drawn.index_select(1, moving), uniforms.index_select(1, moving)
+            self.levels.index_copy_(1, self.moving, drawn)
+            self.logits.index_copy_(1, self.moving, logits)
+        changed = (drawn != self.guess).flatten(2).any(2).any(0)  # (n,)
+        self.guess = drawn
+        if not changed.all():
+            self._keep(changed.nonzero().squeeze(1))
+
+    def _keep(self, changed: Tensor) -> None:
+        """Let the images leave that did not change."""
+        self.settled = not len(changed)
+        self.moving = changed if self.moving is None else self.moving[changed]
+        self.guess = self.guess.index_select(1, changed)
+        self._uniforms = self._uniforms.index_select(1, changed)

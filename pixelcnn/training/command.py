@@ -22,6 +22,7 @@ from pixelcnn.config import (
     Dataset,
     Likelihood,
     ModelConfig,
+    Optimizer,
     Precision,
     Schedule,
     TrainConfig,
@@ -54,8 +55,16 @@ def make_parser() -> argparse.ArgumentParser:
     add("likelihood", None, "default: bernoulli for 2 levels", choices=get_args(Likelihood))
     add("levels", model["levels"], "K, 2 to 256")
     add("in_channels", model["in_channels"], "channels of an image")
-    add("inner_dim", model["inner_dim"], "features of a stack (gated) or bottleneck (residual)")
+    add("inner_dim", model["inner_dim"], "features: vertical stack (gated), bottleneck (residual)")
     add("dilations", None, "one block each, as 1,2,4,8; default: the architecture's", type=_ints)
+    add("horizontal_dim", model["horizontal_dim"], "gated: features of the horizontal stack")
+    add(
+        "horizontal_dilations",
+        model["horizontal_dilations"],
+        "gated: one horizontal block each",
+        type=_ints,
+    )
+    add("class_from", model["class_from"], "gated: first vertical block that is told the class")
     add("dropout", model["dropout"], "on what each block adds")
     add(
         "class_conditional",
@@ -72,9 +81,12 @@ def make_parser() -> argparse.ArgumentParser:
         choices=get_args(Binarization),
     )
     add("shift", run["shift"], "move training images by up to so many pixels")
+    add("freehand", run["freehand"], "share of each batch drawn free-hand, at any place and size")
     add("epochs", run["epochs"], "passes over the training images")
     add("batch_size", run["batch_size"], "images in a step")
+    add("optimizer", run["optimizer"], "muon: for the matrices inside", choices=get_args(Optimizer))
     add("lr", run["lr"], "learning rate of Adam")
+    add("muon_lr", run["muon_lr"], "learning rate of Muon")
     add("schedule", run["schedule"], "of the learning rate", choices=get_args(Schedule))
     add("gamma", run["gamma"], "exponential schedule: factor per epoch")
     add("warmup_steps", run["warmup_steps"], "of linear warm-up")
@@ -125,8 +137,12 @@ def configs(args: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
         levels=args.levels,
         in_channels=args.in_channels,
         num_classes=10 if args.class_conditional else 0,
+        freehand=args.freehand > 0,
         inner_dim=args.inner_dim,
         dilations=args.dilations or dilations,
+        horizontal_dim=args.horizontal_dim,
+        horizontal_dilations=args.horizontal_dilations,
+        class_from=args.class_from,
         dropout=args.dropout,
     )
     names = {field.name for field in dataclasses.fields(TrainConfig)}

@@ -9,19 +9,22 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from pixelcnn.config import ModelConfig, TrainConfig
-from pixelcnn.data.datasets import Images, evaluation_levels, training_batches
+from pixelcnn.data.datasets import Images, evaluation_levels, freehand_images, training_batches
+from pixelcnn.density.layers import CausalConv2d
 from pixelcnn.density.metrics import bits_per_dim
 from pixelcnn.density.model import CHUNK, PixelCNN
-from pixelcnn.devices import autocast
+from pixelcnn.density.networks import GatedNetwork
+from pixelcnn.devices import autocast, one_thread_per_operation
 from pixelcnn.store.folder import LOG, TRAINING, save
 from pixelcnn.store.grid import sample_grid
 from pixelcnn.store.hub import load
@@ -33,34 +36,56 @@ from pixelcnn.training.checkpoint import (
     save_checkpoint,
 )
 from pixelcnn.training.curves import save_loss_curves
+from pixelcnn.training.muon import Muon
 
 CHECKPOINT = "checkpoint.pt"
 
 
-def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of a step, counted from 0.
+def learning_rate_factor(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """The share of the learning rates that a step, counted from 0, takes.
 
     Example:
-        >>> config = TrainConfig(epochs=2, lr=1.0, gamma=0.5, warmup_steps=4)
-        >>> [learning_rate(config, step, 10) for step in (0, 3, 9, 10)]
+        >>> config = TrainConfig(epochs=2, gamma=0.5, warmup_steps=4)
+        >>> [learning_rate_factor(config, step, 10) for step in (0, 3, 9, 10)]
         [0.25, 1.0, 1.0, 0.5]
     """
     warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
     if config.schedule == "exponential":
-        return config.lr * warmup * config.gamma ** (step // steps_per_epoch)
+        return warmup * config.gamma ** (step // steps_per_epoch)
     done = step / (config.epochs * steps_per_epoch)
-    return config.lr * warmup * 0.5 * (1 + math.cos(math.pi * done))
+    return warmup * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def make_optimizer(model: PixelCNN, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam; with weight decay, AdamW."""
-    return torch.optim.AdamW(
-        model.parameters(),
+def make_optimizers(model: PixelCNN, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Adam (with weight decay, AdamW); before it Muon for the matrices inside, if the config says so."""
+    inside = matrices_inside(model) if config.optimizer == "muon" else []
+    taken = {id(p) for p in inside}
+    adam = torch.optim.AdamW(
+        [p for p in model.parameters() if id(p) not in taken],
         lr=config.lr,
         betas=(0.9, config.beta2),
         weight_decay=config.weight_decay,
         fused=True,
     )
+    muon = [Muon(inside, lr=config.muon_lr, weight_decay=config.weight_decay)] if inside else []
+    for optimizer in (*muon, adam):
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return [*muon, adam]
+
+
+def matrices_inside(model: PixelCNN) -> list[nn.Parameter]:
+    """The matrices from features to features: without embeddings, the first layer and the logits."""
+    network = model.network
+    blocks = (
+        [*network.vertical, *network.horizontal]
+        if isinstance(network, GatedNetwork)
+        else network.blocks
+    )
+    layers = [layer for block in blocks for layer in block.children()]
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear | CausalConv2d)]
+    weights = [layer.weight for layer in (*linear, network.head.hidden)]
+    return [weight for weight in weights if isinstance(weight, nn.Parameter)]
 
 
 @torch.no_grad()
@@ -76,13 +101,13 @@ class Run:
 
     model: PixelCNN
     average: PixelCNN | None  # of the weights, if the config asks for one
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     config: TrainConfig
     folder: Path
     epoch: int = 1  # the one in progress
     step: int = 0  # steps done, in all epochs
     loss_sum: float = 0.0  # nats, over the images of this epoch so far
-    best: float = math.inf  # validation nats per image
+    best: float = math.inf  # validation nats per image; with two hands the mean of both
     history: list[dict[str, Any]] | None = None
 
     @property
@@ -97,7 +122,7 @@ class Run:
             "train_config": self.config.to_dict(),
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [each.state_dict() for each in self.optimizers],
             "random": random_state(),
             "epoch": self.epoch,
             "step": self.step,
@@ -134,7 +159,7 @@ def start(
     average = copy.deepcopy(model).eval() if config.ema else None
     folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / TRAINING)
-    return Run(model, average, make_optimizer(model, config), config, folder, history=[])
+    return Run(model, average, make_optimizers(model, config), config, folder, history=[])
 
 
 def resume(folder: Path, device: torch.device) -> Run:
@@ -149,7 +174,8 @@ def resume(folder: Path, device: torch.device) -> Run:
     run.model.load_state_dict(state["model"])
     if run.average is not None:
         run.average.load_state_dict(state["average"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
     run.epoch, run.step, run.loss_sum = state["epoch"], state["step"], state["loss_sum"]
     run.best, run.history = state["best"], state["history"]
     restore_random_state(state["random"])
@@ -177,6 +203,8 @@ def train(
     Returns:
         Whether the run is complete.
     """
+    if run.config.freehand:
+        images = images.traced()
     _write_log(run)
     while run.epoch <= run.config.epochs:
         if not _train_epoch(run, images, should_stop, checkpoint_steps):
@@ -199,6 +227,7 @@ def _train_epoch(
         binarization=config.binarization,
         batch_size=config.batch_size,
         shift=config.shift,
+        freehand=config.freehand,
         seed=config.seed,
         epoch=run.epoch,
         start=done,
@@ -208,8 +237,9 @@ def _train_epoch(
     bar = tqdm(total=len(images), initial=done * config.batch_size, unit="img", disable=None)
     bar.set_description(f"epoch {run.epoch}/{config.epochs}")
     with bar:
-        for levels, labels in batches:
-            loss = train_step(run, levels, labels, learning_rate(config, run.step, steps))
+        for levels, labels, freehand in batches:
+            rate = learning_rate_factor(config, run.step, steps)
+            loss = train_step(run, levels, labels, freehand, rate)
             total += loss.detach() * len(levels)
             run.step += 1
             bar.update(len(levels))
@@ -225,47 +255,83 @@ def _train_epoch(
     return True
 
 
-def train_step(run: Run, levels: Tensor, labels: Tensor, lr: float) -> Tensor:
+def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate: float) -> Tensor:
     """One step: forward, backward, optimizer, average of the weights.
 
     Args:
         run: whose weights and moments are updated.
         levels: (B, C, H, W) integers 0..K-1.
         labels: (B,); used by a model with classes.
-        lr: learning rate.
+        freehand: (B,) bool; used by a model that knows two hands.
+        rate: share of the optimizers' learning rates, 0 to 1.
 
     Returns:
         The loss, nats per image, as a scalar on the device.
     """
     model, config = run.model, run.config
-    label = labels if model.num_classes else None
-    with autocast(model.device, config.precision):
-        logits = model(levels, label)
-    loss = -model.likelihood.log_prob(logits, levels).sum() / len(levels)
-    run.optimizer.zero_grad()
-    # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
-    (loss / levels[0].numel()).backward()
+    loss = _compute_gradients(run, levels, labels, freehand)
     if config.grad_clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
-    for group in run.optimizer.param_groups:
-        group["lr"] = lr
-    run.optimizer.step()
+    for optimizer in run.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * rate
+        optimizer.step()
     if run.average is not None:
         update_average(run.average, model, config, run.step)
     return loss
 
 
+def _compute_gradients(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor) -> Tensor:
+    """Set the gradients of a batch; its loss in nats per image, a scalar.
+
+    On a CPU the batch is divided among threads, one thread an operation: threads that share each operation
+    wait for each other at its end, and beside other work they wait long.
+    """
+    model = run.model
+    params = list(model.parameters())
+
+    def part(levels_part: Tensor, labels_part: Tensor, freehand_part: Tensor) -> list[Tensor]:
+        label = labels_part if model.num_classes else None
+        hand = freehand_part if model.config.freehand else False
+        with autocast(model.device, run.config.precision):
+            logits = model(levels_part, label, freehand=hand)
+        loss = -model.likelihood.log_prob(logits, levels_part).sum() / len(levels)
+        # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
+        return [loss.detach(), *torch.autograd.grad(loss / levels[0].numel(), params)]
+
+    # Dropout draws from one generator, in an order that threads would leave to chance.
+    shared = model.device.type == "cpu" and not model.config.dropout
+    count = min(torch.get_num_threads(), len(levels)) if shared else 1
+    if count == 1:
+        loss, *gradients = part(levels, labels, freehand)
+    else:
+        parts = [each.tensor_split(count) for each in (levels, labels, freehand)]
+        with one_thread_per_operation(), ThreadPoolExecutor(count) as pool:
+            loss, *gradients = (sum(each) for each in zip(*pool.map(part, *parts), strict=True))
+    for p, gradient in zip(params, gradients, strict=True):
+        p.grad = gradient
+    return loss
+
+
 @torch.inference_mode()
-def validation_nats(run: Run, images: Images) -> float:
-    """Nats per image on the validation split, given the class where there are classes."""
+def validation_nats(run: Run, images: Images, *, freehand: bool = False) -> float:
+    """Nats per image on the validation split, given the class where there are classes.
+
+    Args:
+        run: whose weights, or their average, count.
+        images: the split as the dataset has it.
+        freehand: of the split drawn free-hand, and as such.
+    """
     model = run.evaluated.eval()
+    if freehand:
+        images = freehand_images(images, "validation")
     levels = evaluation_levels(images, model.config.levels, run.config.binarization, "validation")
     total = torch.zeros((), dtype=torch.float64, device=model.device)
     for index in torch.arange(len(images), device=model.device).split(CHUNK):
         batch = levels[index].long()
         label = images.labels[index] if model.num_classes else None
         with autocast(model.device, run.config.precision):
-            logits = model(batch, label)
+            logits = model(batch, label, freehand=freehand)
         total -= model.likelihood.log_prob(logits, batch).double().sum()
     return float(total) / len(images)
 
@@ -286,16 +352,22 @@ def _finish_epoch(
         "validation_bits_per_dim": bits_per_dim(nats, dims),
         "given_class": bool(run.model.num_classes),
     }
+    score = nats
+    if run.model.config.freehand:
+        drawn = validation_nats(run, validation, freehand=True)
+        entry["validation_freehand_nats_per_image"] = drawn
+        score = (nats + drawn) / 2
     run.history.append(entry)
     report(
         f"epoch {run.epoch:3}  train {train_nats:.2f} nats/image"
         f" ({entry['train_bits_per_dim']:.4f} bits/dim)  validation {nats:.2f} nats/image"
         f" ({entry['validation_bits_per_dim']:.4f} bits/dim)"
+        + (f", free-hand {drawn:.2f}" if run.model.config.freehand else "")
         + ("  given the class" if run.model.num_classes else "")
     )
     save(run.evaluated, run.folder / "last")
-    if nats < run.best:
-        run.best = nats
+    if score < run.best:
+        run.best = score
         save(run.evaluated, run.folder / "best")
     if run.epoch in (*run.config.sample_epochs, run.config.epochs):
         picture = sample_grid(run.evaluated.eval(), run.config.seed)

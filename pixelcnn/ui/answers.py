@@ -6,19 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import pixelcnn
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.sampling.draw import Samples
-from pixelcnn.ui.recent import Drawing, RecentDrawings
+from pixelcnn.sampling.sampler import Sampler, Samples
 
 Answer = dict[str, Any]
 
 EXTRA_DRAWS = 2  # at most, in search of completions that differ
 
 
-def sample(name: str, model: PixelCNN, *, count: int, **settings: Any) -> Answer:
+def sample(name: str, sampler: Sampler, *, count: int, **settings: Any) -> Answer:
     """Draw digits; see `Service.sample`."""
-    samples = pixelcnn.generate(model, count, **settings)
+    samples = sampler.generate(count, **settings)
     return {
         "levels": samples.levels[:, 0].tolist(),
         "labels": None if samples.label is None else samples.label.tolist(),
@@ -30,51 +28,49 @@ def sample(name: str, model: PixelCNN, *, count: int, **settings: Any) -> Answer
 
 def complete(
     name: str,
-    model: PixelCNN,
-    recent: RecentDrawings,
+    sampler: Sampler,
     levels: Tensor,
     *,
     rows: int,
     count: int,
     label: int | None,
+    freehand: bool,
     temperature: float,
     seed: int,
     distinct: bool,
 ) -> Answer:
     """Draw completions, the most probable first; see `Service.complete`."""
-    known, like = recent.read(model, levels[:, :, :rows])
+    classes = bool(sampler.model.num_classes)
     posterior = None
-    if model.num_classes:
-        posterior = pixelcnn.digit_posterior(model, levels, rows=rows, known=known)[0].cpu()
-    found, drawing = _Found(), Drawing(known)
-    further = random.Random(seed)  # PyTorch's own takes but 32 bits of a seed
+    found = _Found()
+    further = random.Random(seed)
     seeds = [seed, *(further.getrandbits(32) for _ in range(EXTRA_DRAWS * distinct))]
     for draw_seed in seeds:
-        samples = pixelcnn.complete(
-            model,
+        samples = sampler.complete(
             levels,
             rows=rows,
             count=count,
             label=label,
+            freehand=freehand,
             temperature=temperature,
             seed=draw_seed,
-            known=known,
-            guess=like.guess(draw_seed, count) if like else None,
+            posterior=posterior,
         )
-        drawing.draws[draw_seed] = samples.levels
+        posterior = samples.posterior
         if not found.add(samples, merge=distinct) or len(found.levels) >= count:
             break
-    recent.add(drawing)
+    if classes and posterior is None:  # the label was given
+        posterior = sampler.digit_posterior(levels, rows=rows, freehand=freehand)
     nats = torch.tensor(found.nats, dtype=torch.float64)
     if posterior is not None and label is None:
-        nats -= posterior.double().log()[found.labels]  # the class was drawn too
+        nats -= posterior[0].cpu().double().log()[found.labels]  # the class was drawn too
     order = nats[:count].argsort(stable=True).tolist()
     return {
         "levels": [found.levels[k] for k in order],
-        "labels": [found.labels[k] for k in order] if model.num_classes else None,
+        "labels": [found.labels[k] for k in order] if classes else None,
         "nats": rounded(nats[order]),
         "times": [found.times[k] for k in order],
-        "posterior": None if posterior is None else rounded(posterior),
+        "posterior": None if posterior is None else rounded(posterior[0]),
         "rows": rows,
         "seed": seed,
         "model": name,
@@ -109,12 +105,14 @@ class _Found:
 
 
 @torch.inference_mode()
-def trace(name: str, model: PixelCNN, levels: Tensor, *, rows: int, label: int | None) -> Answer:
+def trace(
+    name: str, model: PixelCNN, levels: Tensor, *, rows: int, label: int | None, freehand: bool
+) -> Answer:
     """Tell what the model expected; see `Service.trace`."""
     # One pass as every class: its conditionals add up to how probable each class is at every pixel.
-    classes = torch.arange(model.num_classes, device=model.device) if model.num_classes else None
-    images = levels.expand(model.num_classes or 1, -1, -1, -1).to(model.device)
-    logits = model(images, classes)
+    levels = levels.to(model.device)
+    logits = model.conditional_logits(levels, model.every_condition(freehand))
+    images = levels.expand(len(logits), -1, -1, -1)
     nats = -model.likelihood.log_prob(logits, images)
     digits = None
     if model.num_classes:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from pixelcnn.density.model import PixelCNN
-
-SEED_LIMIT = 2**53  # what JSON numbers hold exactly in a browser
+from pixelcnn.sampling.sampler import SEED_LIMIT
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
@@ -45,6 +44,13 @@ def seed(value: Any) -> int:
     if value is None:
         return int(torch.randint(10**6, ()))
     return whole("seed", value, 0, SEED_LIMIT - 1)
+
+
+def freehand(value: Any, model: PixelCNN) -> bool:
+    """Which hand; true only for a model that knows two."""
+    if truth("freehand", value) and not model.config.freehand:
+        raise ValueError("This model knows MNIST's hand only: freehand must be false.")
+    return bool(value)
 
 
 def label(value: Any, model: PixelCNN) -> int | None:

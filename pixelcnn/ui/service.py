@@ -9,15 +9,14 @@ from typing import Any
 
 import torch
 
-import pixelcnn
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.receptive_field import receptive_field
+from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers, payloads
 from pixelcnn.ui.animation import gif
 from pixelcnn.ui.answers import Answer
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.pictures import read_picture
-from pixelcnn.ui.recent import RecentDrawings
 
 Grid = list[list[int]]  # H lists of W levels, 0..K-1
 
@@ -50,7 +49,7 @@ class Service:
                 raise ValueError(f"The page draws images of one channel, which {name} is not.")
         self.models = dict(models)
         self.executor = executor
-        self._recent = {name: RecentDrawings() for name in self.models}
+        self.samplers = {name: Sampler(model) for name, model in self.models.items()}
         self._presets: dict[str, Answer] = {}  # the same for everyone
         self.page_only = (self.presets, self.read_picture, self.field, self.animate)
 
@@ -61,6 +60,7 @@ class Service:
         temperature: float = 1.0,
         seed: int | None = None,
         model: str | None = None,
+        freehand: bool = False,
     ) -> Answer:
         """Draw digits.
 
@@ -70,6 +70,8 @@ class Service:
             temperature: 0 (the most probable level at every pixel) to 2; 1 is the model itself.
             seed: draws the same digits again; None takes a fresh one.
             model: its name; None takes the first.
+            freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
+                know both hands.
 
         Returns:
             levels (count x H x W), labels, nats (of each digit, given its label), seed, model.
@@ -78,9 +80,10 @@ class Service:
         return await self.executor.run(
             answers.sample,
             name,
-            chosen,
+            self.samplers[name],
             count=payloads.whole("count", count, 1, MAX_COUNT),
             label=payloads.label(label, chosen),
+            freehand=payloads.freehand(freehand, chosen),
             temperature=payloads.real("temperature", temperature, 0, MAX_TEMPERATURE),
             seed=payloads.seed(seed),
         )
@@ -95,6 +98,7 @@ class Service:
         seed: int | None = None,
         model: str | None = None,
         distinct: bool = False,
+        freehand: bool = False,
     ) -> Answer:
         """Keep the first rows of an image and draw the others, several times.
 
@@ -108,6 +112,7 @@ class Service:
             model: its name; None takes the first.
             distinct: count completions that look alike as one, and draw up to twice more in search of others;
                 there may be fewer than asked for, at temperature 0 one for each label.
+            freehand: see `sample`.
 
         Returns:
             levels (count x H x W, the most probable first), labels, nats (of the rows drawn, and of the label
@@ -118,19 +123,24 @@ class Service:
         return await self.executor.run(
             answers.complete,
             name,
-            chosen,
-            self._recent[name],
+            self.samplers[name],
             payloads.levels(levels, chosen),
             rows=payloads.whole("rows", rows, 0, chosen.config.height),
             count=payloads.whole("count", count, 1, MAX_COUNT),
             label=payloads.label(label, chosen),
+            freehand=payloads.freehand(freehand, chosen),
             temperature=payloads.real("temperature", temperature, 0, MAX_TEMPERATURE),
             seed=payloads.seed(seed),
             distinct=payloads.truth("distinct", distinct),
         )
 
     async def trace(
-        self, levels: Grid, rows: int = 0, label: int | None = None, model: str | None = None
+        self,
+        levels: Grid,
+        rows: int = 0,
+        label: int | None = None,
+        model: str | None = None,
+        freehand: bool = False,
     ) -> Answer:
         """Tell what the model expected at every pixel of an image, given all earlier ones.
 
@@ -139,6 +149,7 @@ class Service:
             rows: how many were given, not drawn: their nats count 0.
             label: the digit it is; None takes the most probable one.
             model: its name; None takes the first.
+            freehand: see `sample`.
 
         Returns:
             levels, label, rows; expected (mean level, 0 to 1), nats and entropy (H x W each); digits
@@ -152,23 +163,36 @@ class Service:
             payloads.levels(levels, chosen),
             rows=payloads.whole("rows", rows, 0, chosen.config.height),
             label=payloads.label(label, chosen),
+            freehand=payloads.freehand(freehand, chosen),
         )
 
-    async def posterior(self, levels: Grid, rows: int = 14, model: str | None = None) -> Answer:
+    async def posterior(
+        self,
+        levels: Grid,
+        rows: int = 14,
+        model: str | None = None,
+        freehand: bool = False,
+    ) -> Answer:
         """How probable each digit is, given the first rows of an image.
 
         Args:
             levels: H lists of W levels; those below the rows are ignored.
             rows: how many are given, 0 to H.
             model: its name; None takes the first.
+            freehand: see `sample`.
 
         Returns:
             posterior: one probability per digit, adding up to 1.
         """
-        _, chosen = self._model(model)
+        name, chosen = self._model(model)
         given = payloads.levels(levels, chosen)
         rows = payloads.whole("rows", rows, 0, chosen.config.height)
-        digits = await self.executor.run(pixelcnn.digit_posterior, chosen, given, rows=rows)
+        digits = await self.executor.run(
+            self.samplers[name].digit_posterior,
+            given,
+            rows=rows,
+            freehand=payloads.freehand(freehand, chosen),
+        )
         return {"posterior": answers.rounded(digits[0])}
 
     async def presets(self, model: str | None = None) -> Answer:
@@ -187,7 +211,7 @@ class Service:
             answer = await self.executor.run(
                 answers.sample,
                 name,
-                artist,
+                self.samplers[name],
                 count=len(digits),
                 label=digits if artist.num_classes > max(PRESETS) else None,
                 temperature=PRESET_TEMPERATURE,

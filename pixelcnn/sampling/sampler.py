@@ -1,0 +1,249 @@
+"""`Sampler`: draws digits from one model, and owns what sampling derives from its weights."""
+
+import operator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+import torch
+from torch import Tensor
+
+from pixelcnn.density.model import Label, PixelCNN
+from pixelcnn.devices import one_thread_per_operation
+from pixelcnn.sampling.blank import BlankRows
+from pixelcnn.sampling.draft import Draft
+from pixelcnn.sampling.rows import row_weights
+from pixelcnn.sampling.sweep import Drawn, sweep
+
+SEED_LIMIT = 2**32  # of the seeds of PyTorch's generator, mt19937, of which it reads 32 bits
+
+MIN_PART = 3  # images that are worth a thread of their own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Digits, and what the model thought of them as it drew.
+
+    `log_prob`, `entropy` and `expected` are the model's at temperature 1, given the label and the hand,
+    whatever the temperature of the draw. Given pixels were not drawn: they count 0 in `log_prob` and
+    `entropy`, and are themselves in `expected`.
+    """
+
+    levels: Tensor  # (B, C, H, W) integers 0..K-1
+    label: Tensor | None  # (B,) the class of each digit, given or drawn; None without classes
+    log_prob: Tensor  # (B, C, H, W) nats
+    entropy: Tensor  # (B, C, H, W) nats
+    expected: Tensor  # (B, C, H, W) mean level / (K-1), 0 to 1: the probability of ink for K = 2
+    posterior: Tensor | None  # (images, classes) p(class | given rows), where it drew the labels
+    seed: int  # draws the same digits again
+    passes: int  # row passes, summed over the rows (blank ones above the first ink take none)
+
+
+class Sampler:
+    """Draws digits from a model whose weights stay as they are.
+
+    It keeps weights in the order that rows need, and what the network makes of blank rows. Make a new one
+    when the weights have changed: it costs some milliseconds.
+
+    Args:
+        model: in eval mode.
+
+    Raises:
+        ValueError: if the model is in training mode.
+
+    Example:
+        >>> from pixelcnn.config import ModelConfig
+        >>> model = PixelCNN(ModelConfig(height=3, width=3, inner_dim=4, dilations=(1,))).eval()
+        >>> sampler = Sampler(model)
+        >>> a, b = sampler.generate(2, seed=0), sampler.generate(2, seed=0)
+        >>> bool((a.levels == b.levels).all())
+        True
+    """
+
+    def __init__(self, model: PixelCNN) -> None:
+        if model.training:
+            raise ValueError("Sampling needs a model in eval mode: call model.eval() first.")
+        self.model = model
+        with torch.no_grad(), _full_precision(model):
+            self.weights = row_weights(model.network)
+        self.blank = BlankRows(model)
+
+    def generate(
+        self,
+        count: int,
+        label: Label = None,
+        *,
+        freehand: bool = False,
+        temperature: float = 1.0,
+        seed: SupportsIndex | None = None,
+    ) -> Samples:
+        """Draw digits; see `draw.generate`."""
+        _check_count(count)
+        c = self.model.config
+        blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
+        # Without rows each class is as probable as any other.
+        return self._draw(blank, 0, 1, label, freehand, temperature, seed)
+
+    def complete(
+        self,
+        levels: Tensor,
+        *,
+        rows: int,
+        count: int = 1,
+        label: Label = None,
+        freehand: bool = False,
+        temperature: float = 1.0,
+        seed: SupportsIndex | None = None,
+        posterior: Tensor | None = None,
+    ) -> Samples:
+        """Keep the first rows of images and draw the others; see `draw.complete`.
+
+        Args as there, and:
+            posterior: what `digit_posterior` says of the same images and rows, where that is known already.
+        """
+        _check_count(count)
+        _check_rows(self.model, levels, rows)
+        return self._draw(levels, rows, count, label, freehand, temperature, seed, posterior)
+
+    @torch.no_grad()
+    def digit_posterior(self, levels: Tensor, *, rows: int, freehand: bool = False) -> Tensor:
+        """How probable each class is, given the first rows; see `draw.digit_posterior`."""
+        model = self.model
+        if not model.num_classes:
+            raise ValueError("This model has no classes, so it cannot tell how probable each is.")
+        _check_rows(model, levels, rows)
+        if rows == 0:
+            shape = (len(levels), model.num_classes)
+            return torch.full(shape, 1 / shape[1], dtype=model.dtype, device=model.device)
+        given = levels[:, :, :rows].to(model.device)
+        with _full_precision(model):
+            each = model.class_log_prob(given, freehand=freehand)
+        return each.sum((2, 3, 4)).softmax(-1)
+
+    @torch.no_grad()
+    def _draw(
+        self,
+        images: Tensor,
+        rows: int,
+        num_completions: int,
+        label: Label,
+        freehand: bool,
+        temperature: float,
+        seed: SupportsIndex | None,
+        posterior: Tensor | None = None,
+    ) -> Samples:
+        """Draw the uniforms, the classes where none are given, and then the rows below the given ones."""
+        model = self.model
+        if not 0 <= temperature < float("inf"):
+            raise ValueError(f"temperature must be finite and 0 or more, got {temperature}.")
+        seed = check_seed(seed)
+        # On the CPU whatever the device, and in float32 whatever the default, so that a seed means the same
+        # digits everywhere.
+        generator = torch.Generator().manual_seed(seed)
+        levels = images.repeat_interleave(num_completions, 0)
+        uniforms = torch.rand(levels.shape, generator=generator, dtype=torch.float32)
+        if label is None and model.num_classes:
+            if posterior is None:
+                posterior = self.digit_posterior(images, rows=rows, freehand=freehand)
+            cdf = posterior.cpu().repeat_interleave(num_completions, 0).cumsum(-1)[:, :-1]
+            die = torch.rand(len(levels), 1, generator=generator, dtype=torch.float32)
+            label = (cdf <= die).sum(-1)
+        label = model.expand_label(label, len(levels))
+        draft = Draft(
+            levels=levels.to(model.device),
+            uniforms=uniforms.to(model.device),
+            condition=model.condition(label, freehand, len(levels)),
+            rows=rows,
+            temperature=temperature,
+        )
+        drawn, logits, passes = self.draw(draft)
+        # Made in inference mode, of no use to autograd.
+        return self._samples(draft, drawn.clone(), logits.clone(), label, posterior, seed, passes)
+
+    def _samples(
+        self,
+        draft: Draft,
+        levels: Tensor,
+        logits: Tensor,
+        label: Tensor | None,
+        posterior: Tensor | None,
+        seed: int,
+        passes: int,
+    ) -> Samples:
+        likelihood, rows = self.model.likelihood, draft.rows
+        given = levels[:, :, :rows].to(logits.dtype)
+        zeros, drawn = torch.zeros_like(given), levels[:, :, rows:]
+        known = given / (self.model.config.levels - 1)
+        return Samples(
+            levels=levels,
+            label=label,
+            log_prob=torch.cat([zeros, likelihood.log_prob(logits, drawn)], 2),
+            entropy=torch.cat([zeros, likelihood.entropy(logits)], 2),
+            expected=torch.cat([known, likelihood.mean(logits)], 2),
+            posterior=posterior,
+            seed=seed,
+            passes=passes,
+        )
+
+    @torch.inference_mode()
+    def draw(self, draft: Draft) -> tuple[Tensor, Tensor, int]:
+        """The same digits as `naive.draw_naive`, by fixed-point iteration on each row; see `sweep.py`.
+
+        On a CPU a large batch is divided among threads, and each operation takes one thread.
+
+        Returns:
+            levels (B, C, H, W); the logits of the rows drawn (B, C, H - rows, W, P); row passes.
+        """
+        if self.model.device.type != "cpu":
+            levels, logits, passes = self._sweep(draft)
+            return levels, logits, sum(passes)
+        count = max(1, min(torch.get_num_threads(), len(draft) // MIN_PART))
+        with one_thread_per_operation(), ThreadPoolExecutor(count) as pool:
+            run: Callable[..., object] = pool.map if count > 1 else map
+            done: list[Drawn] = list(run(self._sweep, draft.split(count)))  # type: ignore[call-overload]
+        every_levels, every_logits, every_passes = zip(*done, strict=True)
+        most = [max(row) for row in zip(*every_passes, strict=True)]
+        return torch.cat(every_levels), torch.cat(every_logits), sum(most)
+
+    def _sweep(self, draft: Draft) -> Drawn:
+        with torch.inference_mode(), _full_precision(self.model):  # both belong to the thread
+            return sweep(self.model, self.weights, self.blank, draft)
+
+
+def check_seed(seed: SupportsIndex | None) -> int:
+    """The seed as an int; None draws a fresh one.
+
+    Raises:
+        ValueError: if it is no integer from 0 to 2**32 - 1.
+    """
+    if seed is None:
+        return int(torch.randint(2**31, ()))
+    try:
+        value = operator.index(seed)
+    except TypeError:
+        value = -1
+    if isinstance(seed, bool) or not 0 <= value < SEED_LIMIT:
+        raise ValueError(f"seed must be a whole number from 0 to {SEED_LIMIT - 1}, got {seed!r}.")
+    return value
+
+
+def _full_precision(model: PixelCNN) -> torch.autocast:
+    """Switch autocast off: digits and logits are those of the weights as they are."""
+    return torch.autocast(model.device.type, enabled=False)
+
+
+def _check_count(count: int) -> None:
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}.")
+
+
+def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
+    model.check_levels(levels)
+    c = model.config
+    if not len(levels):
+        raise ValueError("levels must hold at least one image, got none.")
+    if levels.shape[2] != c.height:
+        raise ValueError(f"levels must have {c.height} rows, got {levels.shape[2]}.")
+    if not 0 <= rows <= c.height:
+        raise ValueError(f"rows must be 0 to {c.height}, got {rows}.")
