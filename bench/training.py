@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import torch
@@ -33,14 +32,14 @@ LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
 CLASSES = 10
 
 
-def project_step(config: ModuleType, training: ModuleType, precision: str, folder: Path) -> Step:
+def project_step(config: ModuleType, loop: ModuleType, precision: str) -> Step:
     """A step of a version of this project, by its modules."""
     settings = {"lr": LR, "weight_decay": WEIGHT_DECAY, "grad_clip": CLIP, "ema": DECAY}
     run_config = config.TrainConfig(**settings, precision=precision)
     model = config.ModelConfig(num_classes=CLASSES)
-    run = training.start(model, run_config, folder, torch.device("cpu"))
+    run = loop.start(model, run_config, torch.device("cpu"))
     run.model.train()
-    return lambda levels, labels: training.train_step(run, levels, labels, LR).detach()
+    return lambda levels, labels: loop.train_step(run, levels, labels, LR).detach()
 
 
 def plain_step() -> Step:
@@ -56,14 +55,13 @@ def plain_step() -> Step:
 
 
 def import_from(checkout: Path) -> tuple[ModuleType, ModuleType]:
-    """The modules `config` and `training` of another checkout, imported beside ours."""
+    """The modules `config` and `training.loop` of another checkout, imported beside ours."""
     ours = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
     sys.path.insert(0, str(checkout))
     try:
-        config, training = map(importlib.import_module, ("pixelcnn.config", "pixelcnn.training"))
-        if hasattr(training, "__path__"):  # a package since its loop is a module of its own
-            training = importlib.import_module("pixelcnn.training.loop")
-        return config, training
+        names = ("pixelcnn.config", "pixelcnn.training.loop")
+        config, loop = (importlib.import_module(name) for name in names)
+        return config, loop
     finally:
         sys.path.pop(0)
         for name in [name for name in sys.modules if is_ours(name)]:
@@ -99,14 +97,12 @@ def main() -> None:
     parser.add_argument("--other", type=Path, help="checkout of another version")
     parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
     args = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        versions = {"ours": (config, loop)}
-        if args.other:
-            versions["other"] = import_from(args.other)
-        steps = {"reference": plain_step()} | {
-            name: project_step(*modules, args.precision, Path(folder))
-            for name, modules in versions.items()
-        }
+    versions = {"ours": (config, loop)}
+    if args.other:
+        versions["other"] = import_from(args.other)
+    steps = {"reference": plain_step()} | {
+        name: project_step(*modules, args.precision) for name, modules in versions.items()
+    }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     losses: dict[str, list[float]] = {name: [] for name in steps}
     for levels, labels in batches(args.data_dir, args.steps, args.batch_size):
