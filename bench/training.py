@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -29,12 +28,12 @@ LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
 CLASSES = 10
 
 
-def project_step(precision: Precision, folder: Path) -> Step:
+def project_step(precision: Precision) -> Step:
     """A step of this project's loop."""
     run_config = TrainConfig(
         lr=LR, weight_decay=WEIGHT_DECAY, grad_clip=CLIP, ema=DECAY, precision=precision
     )
-    run = start(ModelConfig(num_classes=CLASSES), run_config, folder, torch.device("cpu"))
+    run = start(ModelConfig(num_classes=CLASSES), run_config, torch.device("cpu"))
     run.model.train()
 
     def step(levels: Tensor, labels: Tensor) -> Tensor:
@@ -85,8 +84,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto")
     parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
     args = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        steps = {"reference": plain_step(), "ours": project_step(args.precision, Path(folder))}
+    steps = {"reference": plain_step(), "ours": project_step(args.precision)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     losses: dict[str, list[float]] = {name: [] for name in steps}
     for levels, labels in batches(args.data_dir, args.steps, args.batch_size):

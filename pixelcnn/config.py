@@ -91,10 +91,10 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
 
 
 def _check_choices(config: _Json) -> None:
-    """Refuse a value that is none of its field's choices: from the constructor as from JSON."""
+    """Refuse a value that is none of its field's choices, and make lists tuples: the constructor as JSON."""
     for name, hint in typing.get_type_hints(type(config)).items():
-        if typing.get_origin(hint) is Literal:
-            _checked(name, getattr(config, name), hint)
+        if typing.get_origin(hint) in (Literal, tuple):
+            object.__setattr__(config, name, _checked(name, getattr(config, name), hint))
 
 
 def _require(condition: bool, sentence: str) -> None:

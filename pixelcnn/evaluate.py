@@ -5,11 +5,10 @@ Prints a table and, as its last line, one JSON object.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import torch
 from tqdm import tqdm
@@ -24,8 +23,9 @@ from pixelcnn.data.datasets import (
 from pixelcnn.density.metrics import evaluate
 from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import autocast, pick_device
-from pixelcnn.store.folder import WEIGHTS
+from pixelcnn.store.folder import run_of, sha256
 from pixelcnn.store.hub import fetch, load
+from pixelcnn.store.record import read_record
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -34,12 +34,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("weights", help="folder with config.json and model.safetensors")
     add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
-    add("--dataset", choices=get_args(Dataset), default="MNIST")
+    add(
+        "--dataset",
+        choices=get_args(Dataset),
+        help="default: what the weights were fitted to, or MNIST",
+    )
     add("--split", choices=("validation", "test"), default="test")
     add(
         "--binarization",
         choices=get_args(Binarization),
-        help="threshold (default for 2 levels), stochastic (one draw, from a fixed seed), none",
+        help="threshold, stochastic (one draw, from a fixed seed), none; default: as in training, or"
+        " threshold for 2 levels",
     )
     add("--limit", type=int, metavar="N", help="N images at even steps through the split")
     add("--batch-size", type=int, default=CHUNK)
@@ -67,9 +72,8 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
     folder = fetch(args.weights)
     model = load(folder, device=device)
     levels_count = model.config.levels
-    binarization: Binarization = args.binarization or default_binarization(levels_count)
-    check_binarization(levels_count, binarization)
-    images = load_images(args.dataset, args.data_dir, args.split, device).every(args.limit)
+    dataset, binarization = what_to_measure(args, folder, levels_count)
+    images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
     levels = evaluation_levels(images, levels_count, binarization, args.split)
     batches = torch.arange(len(images)).split(args.batch_size)
     with autocast(device, args.precision):
@@ -77,15 +81,38 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
         result = evaluate(model, levels, images.labels, bar)
     figures = dataclasses.asdict(result)
     return figures | {
-        "dataset": args.dataset,
+        "dataset": dataset,
         "split": args.split,
         "binarization": binarization,
         "levels": levels_count,
         "precision": args.precision,
         "ensemble": False,
         # So that figures and the file that they were measured on cannot be confused.
-        "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+        "weights_sha256": sha256(folder),
     }
+
+
+def what_to_measure(
+    args: argparse.Namespace, folder: Path, levels: int
+) -> tuple[Dataset, Binarization]:
+    """The data that the flags ask for, or else those that the weights were fitted to.
+
+    What is other than in training is said on stderr.
+
+    Raises:
+        ValueError: in one sentence, if a record is damaged, or the binarization does not fit the levels.
+    """
+    record = read_record(folder, run_of(folder))
+    dataset = args.dataset or record.dataset or "MNIST"
+    if dataset not in get_args(Dataset):
+        raise ValueError(f"The weights were fitted to {dataset}: give --dataset.")
+    wanted = args.binarization or record.binarization or default_binarization(levels)
+    binarization = cast(Binarization, wanted)
+    check_binarization(levels, binarization)
+    for fitted, asked in ((record.dataset, dataset), (record.binarization, binarization)):
+        if fitted not in (None, asked):
+            print(f"The weights were fitted to {fitted}; this measures {asked}.", file=sys.stderr)
+    return cast(Dataset, dataset), binarization
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ def test_the_reference_is_the_same_function():
 
 
 @pytest.mark.usefixtures("float64")
-def test_the_reference_takes_the_same_steps(tmp_path):
+def test_the_reference_takes_the_same_steps():
     config = TrainConfig(lr=1e-2, weight_decay=0.01, grad_clip=1.0, ema=0.998, precision="fp32")
-    run = start(CONFIG, config, tmp_path, torch.device("cpu"))
+    run = start(CONFIG, config, torch.device("cpu"))
     plain = PlainRun(run.model, lr=1e-2, weight_decay=0.01, clip=1.0)
     run.model.train()
     levels, label = random_levels(CONFIG, 8), random_labels(CONFIG, 8)

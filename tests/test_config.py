@@ -181,3 +181,12 @@ def test_misspelt_choice_is_refused(fields):
     # Otherwise PixelCNN builds the other architecture, or the other likelihood, without a word.
     with pytest.raises(ValueError, match="must be one of"):
         ModelConfig(**fields, dilations=(1,))
+
+
+def test_a_list_makes_the_same_config_as_a_tuple():
+    listed, frozen = ModelConfig(dilations=[1, 2]), ModelConfig(dilations=(1, 2))
+    assert listed == frozen
+    assert hash(listed) == hash(frozen)
+    assert TrainConfig(sample_epochs=[1, 3]) == TrainConfig(sample_epochs=(1, 3))
+    with pytest.raises(ValueError, match=r"^dilations must be a int, got 'a'\.$|dilations"):
+        ModelConfig(dilations=["a"])

@@ -195,3 +195,10 @@ def test_what_is_no_hub_id_is_told_in_one_sentence(hub, source):
     with pytest.raises(ValueError, match=exactly(sentence)):
         load(source)
     assert hub.requests == []
+
+
+def test_loading_leaves_the_global_random_state_alone(tmp_path):
+    save(wild_model(toy_config(), dtype=torch.float32), tmp_path)
+    before = torch.get_rng_state()
+    load(tmp_path)
+    assert torch.get_rng_state().equal(before)

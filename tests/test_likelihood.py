@@ -189,3 +189,11 @@ def test_tiny_temperature_draws_the_mode(likelihood):
     logits = random_logits(likelihood).float()
     mode = likelihood.draw(logits, torch.zeros(500), 0)
     assert likelihood.draw(logits, torch.full((500,), 0.5), 1e-38).equal(mode)
+
+
+@each
+@pytest.mark.parametrize("temperature", [1e-39, 1e-46, 1e-320])
+def test_temperatures_that_float32_cannot_hold_draw_the_mode(likelihood, temperature):
+    logits = random_logits(likelihood).float()
+    uniform = torch.linspace(0, 0.999, len(logits))
+    assert likelihood.draw(logits, uniform, temperature).equal(likelihood.draw(logits, uniform, 0))

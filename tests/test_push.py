@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from PIL import Image
 import pixelcnn
 from pixelcnn.config import TrainConfig
 from pixelcnn.data.datasets import Images
-from pixelcnn.store.folder import LOG, METRICS, TRAINING, save
+from pixelcnn.store.folder import LOG, METRICS, TRAINING, save, sha256
 from pixelcnn.store.hub import load
 from pixelcnn.store.push import push
+from pixelcnn.store.stages import Origin, Result, Stage, write_stages
 from pixelcnn.training import command as train
 from tests.hub_stub import READER
 from tests.toys import architectures, exactly, likelihoods, toy_config, wild_model
@@ -35,7 +37,20 @@ EPOCHS = [
     {"epoch": k, "train_nats_per_image": 12.0 - k, "validation_nats_per_image": 11.5 + abs(k - 2)}
     for k in (1, 2, 3)
 ]
-SETTINGS = TrainConfig(epochs=3, lr=0.0025, batch_size=77)
+SETTINGS = TrainConfig(epochs=3, lr=0.0025, batch_size=77, precision="bf16")
+
+
+def stage(*weights, settings=SETTINGS, origins=(), dropout=0.0, epochs=3):
+    """A stage that trained, and the weights that it left."""
+    return Stage(
+        origins=origins,
+        settings=settings.to_dict(),
+        model={"dropout": dropout},
+        epochs=epochs,
+        results=tuple(
+            Result(sha256=sha256(folder), epoch=epochs - n) for n, folder in enumerate(weights)
+        ),
+    )
 
 
 @pytest.fixture
@@ -50,7 +65,7 @@ def run(tmp_path, model):
     save(other, tmp_path / "last")
     save(model, tmp_path / "best")
     (tmp_path / "best" / METRICS).write_text(json.dumps(FIGURES))
-    SETTINGS.save(tmp_path / TRAINING)
+    write_stages((stage(tmp_path / "last", tmp_path / "best"),), tmp_path)
     (tmp_path / LOG).write_text("".join(json.dumps(epoch) + "\n" for epoch in EPOCHS))
     for name in ("loss.png", "samples-epoch-001.png", "samples-epoch-003.png"):
         Image.new("L", (4, 4)).save(tmp_path / name)
@@ -110,7 +125,52 @@ def test_the_card_states_the_figures_that_were_measured(hub, run):
     assert "| nats per image | 9.50 |" in text
     assert "10,000 images of MNIST's test split" in text
     assert "| lr | 0.0025 |" in text
-    assert "11.50 nats per image given the class, after epoch 2 of 3" in text
+    assert "| precision | bf16 |" in text
+    assert "`log.jsonl` is 11.50 nats per image given the class, after epoch 2 of 3." in text
+
+
+def test_the_card_tells_the_whole_history_of_the_weights(hub, run):
+    """Two runs, their mean, and a short run from there, stopped early."""
+    second = replace(SETTINGS, epochs=2, lr=0.001)
+    last = replace(SETTINGS, epochs=4, lr=0.0005, dataset="FashionMNIST")
+    stages = (
+        replace(stage(), results=(Result(sha256="a", epoch=2), Result(sha256="b", epoch=3))),
+        replace(
+            stage(settings=second, dropout=0.1, epochs=2, origins=(Origin(sha256="a", stage=1),)),
+            results=(Result(sha256="c", epoch=2),),
+        ),
+        Stage(
+            origins=(
+                Origin(sha256="a", stage=1, share=0.25),
+                Origin(sha256="c", stage=2, share=0.75),
+            ),
+            settings=None,
+            model=None,
+            epochs=0,
+            results=(Result(sha256="d"),),
+        ),
+        stage(run / "best", settings=last, epochs=1, origins=(Origin(sha256="d", stage=3),)),
+    )
+    write_stages(stages, run)
+    push(run, "someone/digits")
+    text = card(hub.repos["models/someone/digits"]).text
+    assert "1. 3 epochs from random weights; the best after epoch 2.\n" in text
+    assert "2. 2 epochs from the weights of stage 1, dropout 0.1.\n" in text
+    assert (
+        "3. The mean of the weights of stage 1 (share 0.25), the weights of stage 2 (share 0.75).\n"
+        in text
+    )
+    assert "4. 1 of 4 epochs from the weights of stage 3.\n" in text
+    assert "| `training.json` | stage 1 | stage 2 | stage 4 |" in text
+    assert "| lr | 0.0025 | 0.001 | 0.0005 |" in text
+    assert "a single model that was fitted to FashionMNIST, binarization threshold:" in text
+
+
+def test_records_of_other_weights_are_not_pushed(hub, run):
+    write_stages((stage(run / "last"),), run)
+    with pytest.raises(ValueError, match=r"training\.json tells of other weights than those in"):
+        push(run / "best", "someone/digits")
+    assert hub.requests == []
 
 
 def test_what_was_not_recorded_is_not_stated(hub, tmp_path, model):
@@ -131,7 +191,8 @@ def test_every_kind_of_model_has_a_card(hub, tmp_path, architecture, likelihood)
     save(wild_model(config, dtype=torch.float32), tmp_path)
     binarization = "threshold" if likelihood == "bernoulli" else "none"
     for dataset in ("MNIST", "FashionMNIST", "KMNIST", "EMNIST"):
-        TrainConfig(dataset=dataset, binarization=binarization).save(tmp_path / TRAINING)
+        settings = TrainConfig(dataset=dataset, binarization=binarization)
+        write_stages((stage(tmp_path, settings=settings),), tmp_path)
         push(tmp_path, "someone/kinds")
         text = card(hub.repos["models/someone/kinds"]).text
         assert f"| dataset | {dataset} |" in text
@@ -250,7 +311,7 @@ def test_training_pushes_what_it_fitted(hub, monkeypatch, tmp_path, capsys):
     assert f"Pushed: {hub.url}/someone/fitted\n" in capsys.readouterr().out
     repo = hub.repos["models/someone/fitted"]
     assert repo.files()["model.safetensors"] == (run / "best/model.safetensors").read_bytes()
-    assert TrainConfig.from_dict(json.loads(repo.files()[TRAINING])).lr == 0.125
+    assert json.loads(repo.files()[TRAINING])["stages"][0]["settings"]["lr"] == 0.125
     assert "not evaluated" in card(repo).text
     assert set(repo.files()) >= {LOG, "loss.png", "samples.png", "samples-epoch-002.png"}
     train.main(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,12 @@ import pytest
 import torch
 
 from pixelcnn import PixelCNN
-from pixelcnn.config import ModelConfig
-from pixelcnn.store.folder import save
+from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn.data.datasets import Images
+from pixelcnn.evaluate import parse_args as parse_evaluate
+from pixelcnn.evaluate import what_to_measure
+from pixelcnn.store.folder import save, sha256
+from pixelcnn.store.stages import Result, Stage, read_stages, write_stages
 from pixelcnn.training import command
 from pixelcnn.training.presets import PRESETS
 
@@ -153,6 +158,110 @@ def test_evaluate_prints_one_json_object_last(weights):
     assert figures["bits_per_dim"] == pytest.approx(
         figures["nats_per_image"] / 784 / 0.693147, 1e-5
     )
+
+
+STOPPED = TrainConfig(dataset="FashionMNIST", binarization="stochastic", epochs=3)
+
+
+@pytest.fixture
+def stochastic(weights, tmp_path):
+    """Weights that are on record as fitted to stochastic FashionMNIST."""
+    shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
+    result = Result(sha256=sha256(tmp_path), epoch=3)
+    stage = Stage(origins=(), settings=STOPPED.to_dict(), model=None, epochs=3, results=(result,))
+    write_stages((stage,), tmp_path)
+    return tmp_path
+
+
+def chosen(capsys, folder, *flags):
+    args = parse_evaluate([str(folder), *flags])
+    data = what_to_measure(args, folder, 2)
+    return data, capsys.readouterr().err.splitlines()
+
+
+def test_evaluate_measures_what_the_weights_were_fitted_to(stochastic, weights, capsys):
+    assert chosen(capsys, stochastic) == (("FashionMNIST", "stochastic"), [])
+    assert chosen(capsys, weights) == (("MNIST", "threshold"), [])
+
+
+def test_evaluate_says_where_a_flag_contradicts_the_record(stochastic, capsys):
+    data, said = chosen(capsys, stochastic, "--dataset", "MNIST", "--binarization", "threshold")
+    assert data == ("MNIST", "threshold")
+    assert said == [
+        "The weights were fitted to FashionMNIST; this measures MNIST.",
+        "The weights were fitted to stochastic; this measures threshold.",
+    ]
+    assert chosen(capsys, stochastic, "--dataset", "FashionMNIST")[1] == []
+
+
+def noise(*_):
+    generator = torch.Generator().manual_seed(0)
+    greys = torch.randint(256, (10, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    return Images(greys, torch.arange(10))
+
+
+def train_on_noise(monkeypatch, *flags):
+    monkeypatch.setattr(command, "load_images", noise)
+    command.main([*SMALL, "--device", "cpu", *map(str, flags)])
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--epochs", "2"], "--resume goes on with epochs 1, as the run began, not with 2: leave"),
+        (["--lr", "0.5"], "--resume goes on with lr 0.001"),
+        (["--dilations", "1,2"], "--resume goes on with dilations [1], as"),
+        (["--class-conditional"], "--resume goes on with class_conditional False"),
+        (["--preset", "gray"], "--resume goes on with"),
+    ],
+)
+def test_flags_that_a_resumed_run_would_not_heed_are_refused(
+    monkeypatch, tmp_path, flags, sentence
+):
+    path = tmp_path / "run"
+    train_on_noise(monkeypatch, "--epochs", 1, "--out", path)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--resume", str(path), "--device", "cpu", *flags])
+    assert stopped.value.code.startswith(sentence)
+    assert "\n" not in stopped.value.code
+
+
+def test_a_resumed_run_takes_the_flags_that_it_began_with(monkeypatch, tmp_path):
+    path = tmp_path / "run"
+    train_on_noise(monkeypatch, "--epochs", 1, "--out", path)
+    train_on_noise(monkeypatch, "--epochs", 1, "--resume", path)
+
+
+def test_another_run_is_not_overwritten(monkeypatch, tmp_path):
+    path = tmp_path / "run"
+    train_on_noise(monkeypatch, "--epochs", 1, "--out", path)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(SystemExit) as stopped:
+        train_on_noise(monkeypatch, "--epochs", 1, "--lr", 0.1, "--out", path)
+    assert stopped.value.code == (
+        f"{path} holds another run (checkpoint.pt): give another --out, or --resume {path} to go on with it."
+    )
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+
+
+def test_a_run_that_diverges_says_what_to_change_and_where_the_best_is(monkeypatch, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(SystemExit) as stopped:
+        train_on_noise(monkeypatch, "--epochs", 3, "--lr", 1e25, "--gamma", 1, "--out", path)
+    assert "a lower --lr" in stopped.value.code
+    assert "\n" not in stopped.value.code
+    if (path / "best").exists():
+        assert f"are in {path / 'best'}." in stopped.value.code
+
+
+def test_weights_that_begin_with_others_say_so(monkeypatch, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    train_on_noise(monkeypatch, "--epochs", 2, "--lr", 1e-3, "--out", first)
+    train_on_noise(monkeypatch, "--epochs", 1, "--lr", 1e-4, "--out", second, "--init", first)
+    stages = read_stages(second)
+    assert [stage.settings["lr"] for stage in stages] == [1e-3, 1e-4]
+    assert [stage.epochs for stage in stages] == [2, 1]
+    assert stages[1].origins[0].sha256 == sha256(first / "best")
 
 
 def test_evaluate_without_weights_is_one_sentence(tmp_path):

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,16 +9,17 @@ import torch
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data.datasets import Images
 from pixelcnn.store import hub
-from pixelcnn.store.folder import LOG, TRAINING
+from pixelcnn.store.folder import BEST, CHECKPOINT, CURVES, LAST, LOG, TRAINING, sha256
+from pixelcnn.store.stages import Origin, Result, read_stages
 from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelcnn.training.loop import (
-    CHECKPOINT,
+    DivergedError,
     learning_rate_factor,
     make_optimizers,
-    resume,
     start,
-    train,
 )
+from pixelcnn.training.loop import train as loop
+from pixelcnn.training.run_folder import RunFolder
 
 CPU = torch.device("cpu")
 
@@ -51,15 +53,21 @@ CONFIG = TrainConfig(
 )
 
 
-def run_all(folder, config=CONFIG, stops=(), **options):
+def train(folder, run, **options):
+    """The loop, with its files in a folder."""
+    options = {"after_epoch": folder.after_epoch, "checkpoint": folder.save} | options
+    return loop(run, TRAIN, VALIDATION, **options)
+
+
+def run_all(path, config=CONFIG, stops=(), **options):
     """Train to the end, stopping and resuming after each of the steps in `stops`."""
-    run = start(MODEL, config, folder, CPU)
+    folder, run = RunFolder.new(path), start(MODEL, config, CPU)
     for stop in stops:
-        complete = train(run, TRAIN, VALIDATION, should_stop=lambda s, at=stop: s == at, **options)
+        complete = train(folder, run, should_stop=lambda s, at=stop: s == at, **options)
         assert not complete
         torch.manual_seed(1234)  # what else happens in between must not matter
-        run = resume(folder, CPU)
-    assert train(run, TRAIN, VALIDATION, **options)
+        folder, run = RunFolder.resume(path, CPU)
+    assert train(folder, run, **options)
     return run
 
 
@@ -68,17 +76,24 @@ def same(a: dict, b: dict) -> bool:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    return run_all(tmp_path_factory.mktemp("whole"))
+def whole(tmp_path_factory):
+    """The folder of a run that is not interrupted."""
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(whole):
+    return run_all(whole)
 
 
 @pytest.mark.parametrize("stops", [(1,), (5,), (7, 10), (2, 3, 4)])
-def test_resumed_equals_uninterrupted_bit_for_bit(stops, uninterrupted, tmp_path):
+def test_resumed_equals_uninterrupted_bit_for_bit(stops, uninterrupted, whole, tmp_path):
     run = run_all(tmp_path, stops=stops)
     assert same(run.model.state_dict(), uninterrupted.model.state_dict())
     assert same(run.average.state_dict(), uninterrupted.average.state_dict())
     assert run.history == uninterrupted.history
-    assert (tmp_path / LOG).read_text() == (uninterrupted.folder / LOG).read_text()
+    for name in (LOG, TRAINING):
+        assert (tmp_path / name).read_text() == (whole / name).read_text()
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(uninterrupted, tmp_path):
@@ -90,35 +105,97 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(uninterrupted, tmp_path):
             raise KilledError
         return False
 
-    run = start(MODEL, CONFIG, tmp_path, CPU)
+    folder, run = RunFolder.new(tmp_path), start(MODEL, CONFIG, CPU)
     with pytest.raises(KilledError):
-        train(run, TRAIN, VALIDATION, should_stop=kill, checkpoint_steps=2)
-    run = resume(tmp_path, CPU)
+        train(folder, run, should_stop=kill, checkpoint_steps=2)
+    folder, run = RunFolder.resume(tmp_path, CPU)
     assert run.step == 8
-    train(run, TRAIN, VALIDATION)
+    train(folder, run)
     assert same(run.model.state_dict(), uninterrupted.model.state_dict())
 
 
-def test_another_seed_gives_other_weights(uninterrupted, tmp_path):
-    other = start(MODEL, TrainConfig.from_dict(CONFIG.to_dict() | {"seed": 1}), tmp_path, CPU)
-    first = start(MODEL, CONFIG, tmp_path, CPU)
+def test_another_seed_gives_other_weights():
+    first, again, other = (start(MODEL, replace(CONFIG, seed=seed), CPU) for seed in (0, 0, 1))
+    assert same(first.model.state_dict(), again.model.state_dict())
     assert not same(other.model.state_dict(), first.model.state_dict())
 
 
-def test_a_run_can_begin_with_the_weights_of_another(uninterrupted, tmp_path):
-    first = uninterrupted.folder / "best"
+def test_a_run_can_begin_with_the_weights_of_another(uninterrupted, whole):
+    first = hub.load(whole / BEST)
     other = replace(MODEL, dropout=0.5)
-    run = start(other, CONFIG, tmp_path / "next", CPU, init=first)
+    run = start(other, CONFIG, CPU, init=first)
     assert run.model.config == other
-    assert same(run.model.state_dict(), hub.load(first).state_dict())
+    assert same(run.model.state_dict(), first.state_dict())
     assert run.average is not None
     assert same(run.average.state_dict(), run.model.state_dict())
     with pytest.raises(ValueError, match=r"another model.*give the same flags"):
-        start(replace(MODEL, inner_dim=7), CONFIG, tmp_path / "other", CPU, init=first)
+        start(replace(MODEL, inner_dim=7), CONFIG, CPU, init=first)
 
 
-def test_the_log_has_one_line_per_epoch_in_nats_and_bits(uninterrupted):
-    lines = [json.loads(line) for line in (uninterrupted.folder / LOG).read_text().splitlines()]
+def test_the_stages_tell_the_whole_history_of_the_weights(uninterrupted, whole, tmp_path):
+    (first,) = read_stages(whole)
+    assert first.origins == ()
+    assert first.epochs == 3
+    assert first.model == MODEL.to_dict()
+    assert first.settings == uninterrupted.config.to_dict()
+    assert first.settings["precision"] in ("bf16", "fp32")
+    assert {each.sha256 for each in first.results} == {sha256(whole / n) for n in (BEST, LAST)}
+
+    path = tmp_path / "next"
+    folder = RunFolder.new(path, whole / BEST)
+    run = start(MODEL, replace(CONFIG, epochs=2), CPU, init=hub.load(whole / BEST))
+    assert not train(folder, run, should_stop=lambda step: step == 7)
+    folder, run = RunFolder.resume(path, CPU)
+    assert train(folder, run)
+    stages = read_stages(path)
+    assert stages[0] == first
+    assert stages[1].origins == (Origin(sha256=sha256(whole / BEST), stage=1),)
+    assert stages[1].epochs == 2
+    last = run.history[-1]["validation_nats_per_image"]
+    assert Result(sha256=sha256(path / LAST), epoch=2, validation_nats_per_image=last) in (
+        stages[1].results
+    )
+
+
+@pytest.mark.parametrize("name", [BEST, CHECKPOINT, TRAINING, LOG])
+def test_a_folder_that_holds_a_run_is_refused(whole, uninterrupted, tmp_path, name):
+    source = whole / name
+    (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=f"holds another run.*{name}.*give another --out"):
+        RunFolder.new(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_run_that_was_killed_before_its_first_save_leaves_nothing_to_confuse(tmp_path):
+    RunFolder.new(tmp_path)
+    start(MODEL, CONFIG, CPU)
+    assert list(tmp_path.iterdir()) == []
+    RunFolder.new(tmp_path)
+
+
+@pytest.mark.parametrize("at", [2, 7])
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_good(at, tmp_path):
+    """Steps 1-5 are the first epoch."""
+    folder, run = RunFolder.new(tmp_path), start(MODEL, replace(CONFIG, ema=0), CPU)
+
+    def poison(step):
+        if step == at:
+            with torch.no_grad():
+                next(run.model.parameters()).fill_(math.nan)
+        return False
+
+    with pytest.raises(DivergedError, match=r"step \d+, in epoch \d.*a lower --lr") as stopped:
+        train(folder, run, should_stop=poison, checkpoint_steps=3)
+    assert "\n" not in str(stopped.value)
+    state = load_checkpoint(tmp_path / CHECKPOINT, CPU) if at > 3 else {"step": 0, "model": {}}
+    assert state["step"] == (6 if at > 3 else 0)
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+    assert (tmp_path / BEST).exists() == (at > 5)
+
+
+def test_the_log_has_one_line_per_epoch_in_nats_and_bits(uninterrupted, whole):
+    lines = [json.loads(line) for line in (whole / LOG).read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     for line in lines:
         for split in ("train", "validation"):
@@ -131,12 +208,12 @@ def test_training_learns(uninterrupted):
     assert nats[-1] < 0.8 * 36 * math.log(2)
 
 
-def test_files_of_a_run(uninterrupted):
-    names = {path.name for path in uninterrupted.folder.iterdir()}
+def test_files_of_a_run(uninterrupted, whole):
+    names = {path.name for path in whole.iterdir()}
     assert names == {
-        "best",
-        "last",
-        "loss.png",
+        BEST,
+        LAST,
+        CURVES,
         LOG,
         TRAINING,
         CHECKPOINT,
@@ -147,18 +224,22 @@ def test_files_of_a_run(uninterrupted):
 
 def test_best_is_kept_apart_from_last(tmp_path):
     """With a learning rate that ruins the weights after the first epoch, best is the first."""
-    run = start(MODEL, TrainConfig(epochs=1, batch_size=16, lr=5e-3), tmp_path, CPU)
-    train(run, TRAIN, VALIDATION)
-    best = hub.load(tmp_path / "best").state_dict()
-    run.config = TrainConfig(epochs=2, batch_size=16, lr=3.0)
+    config = TrainConfig(epochs=1, batch_size=16, lr=5e-3)
+    folder, run = RunFolder.new(tmp_path), start(MODEL, config, CPU)
+    train(folder, run)
+    best = hub.load(tmp_path / BEST).state_dict()
+    run.config = replace(config, epochs=2, lr=3.0)
     run.optimizers = make_optimizers(run.model, run.config)
-    train(run, TRAIN, VALIDATION)
-    assert same(hub.load(tmp_path / "best").state_dict(), best)
-    assert not same(hub.load(tmp_path / "last").state_dict(), best)
+    train(folder, run)
+    assert same(hub.load(tmp_path / BEST).state_dict(), best)
+    assert not same(hub.load(tmp_path / LAST).state_dict(), best)
+    (stage,) = read_stages(tmp_path)
+    assert [result.epoch for result in stage.results] == [1, 2]
+    assert [r.sha256 for r in stage.results] == [sha256(tmp_path / n) for n in (BEST, LAST)]
 
 
-def test_averaged_weights_are_what_is_saved(uninterrupted):
-    last = hub.load(uninterrupted.folder / "last").state_dict()
+def test_averaged_weights_are_what_is_saved(uninterrupted, whole):
+    last = hub.load(whole / LAST).state_dict()
     assert same(last, uninterrupted.average.state_dict())
     assert not same(last, uninterrupted.model.state_dict())
 
@@ -182,7 +263,7 @@ def test_a_missing_or_damaged_checkpoint_is_one_sentence(content, tmp_path):
     with pytest.raises(
         ValueError, match=r"nothing to resume from\.|no checkpoint of this project\."
     ):
-        resume(tmp_path, CPU)
+        RunFolder.resume(tmp_path, CPU)
 
 
 def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):

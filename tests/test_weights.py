@@ -11,6 +11,8 @@ import torch
 import pixelcnn
 from pixelcnn import evaluate
 from pixelcnn.data.datasets import evaluation_levels, load_images
+from pixelcnn.store.folder import sha256
+from pixelcnn.store.record import read_record
 
 FOLDERS = sorted(path.parent for path in Path("weights").glob("*/config.json"))
 MNIST_DIR = os.environ.get("MNIST_DIR")
@@ -30,6 +32,10 @@ def test_each_folder_is_whole(folder):
     assert figures["ensemble"] is False
     assert figures["split"] == "test"
     assert (folder / "README.md").is_file()
+    record = read_record(folder, folder)
+    assert sha256(folder) in {result.sha256 for result in record.stages[-1].results}
+    assert all(stage.settings["precision"] != "auto" for stage in record.trained)
+    assert (record.dataset, record.binarization) == (figures["dataset"], figures["binarization"])
     assert figures["levels"] == pixelcnn.load(folder).config.levels
 
 

@@ -22,6 +22,7 @@ Split = Literal["train", "validation", "test"]
 
 VALIDATION_IMAGES = 5_000
 SPLIT_SEED = 0  # of the division into training and validation images
+PART = 1_000  # images that are turned into levels at a time
 # Of the one stochastic draw of an evaluation split, so that figures can be compared.
 STOCHASTIC_SEEDS = {"validation": 1, "test": 2}
 FREEHAND_SEEDS: dict[Split, int] = {"validation": 1, "test": 2}  # of the drawings of such a split
@@ -124,9 +125,14 @@ def to_levels(
         ValueError: if the binarization does not fit the number of levels.
     """
     check_binarization(levels, binarization)
-    if binarization == "stochastic":
-        return binarize_stochastic(greys, generator).to(torch.uint8)
-    return quantize(greys, levels).to(torch.uint8)
+    result = torch.empty_like(greys)
+    # In parts: the arithmetic takes eight bytes for each of these, and more than once.
+    for part, out in zip(greys.split(PART), result.split(PART), strict=True):
+        if binarization == "stochastic":
+            out.copy_(binarize_stochastic(part, generator))
+        else:
+            out.copy_(quantize(part, levels))
+    return result
 
 
 def default_binarization(levels: int) -> Binarization:

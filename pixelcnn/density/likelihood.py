@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+COLDEST = torch.finfo(torch.float32).tiny  # a lower temperature is 0: float32 cannot divide by it
+
 
 class Categorical:
     """A softmax over K levels (van den Oord et al. 2016, arXiv:1601.06759, section 3.3).
@@ -56,7 +58,7 @@ class Categorical:
         Returns:
             int64 levels (...).
         """
-        if temperature == 0:
+        if temperature < COLDEST:
             return self._mode(logits)
         return self._reached(self.cdf(logits, temperature), uniform)
 

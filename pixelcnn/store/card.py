@@ -1,13 +1,15 @@
 """The model card of a folder of weights: what was recorded about them, and nothing that was not."""
 
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.store.folder import LOG
+from pixelcnn.store.folder import CURVES, LOG, SAMPLES, TRAINING, grids, run_of
 from pixelcnn.store.record import Record
 from pixelcnn.store.sources import DATASETS, VAN_DEN_OORD_A, VAN_DEN_OORD_B
+from pixelcnn.store.stages import Stage
 
 TASK = "unconditional-image-generation"
 
@@ -25,24 +27,24 @@ FIGURES = {
 }
 
 
-def model_card(model: PixelCNN, record: Record, repo_id: str, files: list[str]) -> str:
+def model_card(model: PixelCNN, record: Record, repo_id: str, weights: Path) -> str:
     """The card, as Markdown with metadata.
 
     Args:
         model: whose card it is.
         record: what is known of it.
         repo_id: ns/name it is pushed to.
-        files: what is pushed beside the card.
+        weights: the folder of the weights; the curves and grids of their run are shown.
     """
     sections = [
         f"# {repo_id.partition('/')[2]}",
         _summary(model, record),
-        "![64 samples, not selected](samples.png)\n\n"
+        f"![64 samples, not selected]({SAMPLES})\n\n"
         "64 samples of the model, `pixelcnn.generate(model, 64, seed=0)`: temperature 1, not selected.",
         _usage(model, repo_id),
         _results(record),
         _architecture(model),
-        _training(model, record, files),
+        _training(model, record, weights),
         _data(model, record),
         _limitations(model, record),
         _citations(model, record),
@@ -146,7 +148,7 @@ def _results(record: Record) -> str:
             "## Results",
             "",
             f"On {m['images']:,} images of {m['dataset']}'s {m['split']} split, {m['levels']} levels,"
-            f" binarization {m['binarization']}, a single model:",
+            f" binarization {m['binarization']}, a single model{_not_as_fitted(record, m)}:",
             "",
             "| | |",
             "| --- | --- |",
@@ -164,6 +166,14 @@ def _results(record: Record) -> str:
     )
 
 
+def _not_as_fitted(record: Record, metrics: dict[str, Any]) -> str:
+    """Where the figures are of other data than those of training."""
+    fitted = (record.dataset, record.binarization)
+    if not record.trained or fitted == (metrics["dataset"], metrics["binarization"]):
+        return ""
+    return f" that was fitted to {fitted[0]}, binarization {fitted[1]}"
+
+
 def _architecture(model: PixelCNN) -> str:
     c = model.config
     parameters = sum(weight.numel() for weight in model.parameters())
@@ -177,31 +187,70 @@ def _architecture(model: PixelCNN) -> str:
 {rows}"""
 
 
-def _training(model: PixelCNN, record: Record, files: list[str]) -> str:
-    parts = ["## Training"]
-    if record.training:
-        rows = "\n".join(f"| {k} | {_plain(v)} |" for k, v in record.training.to_dict().items())
-        parts.append(
-            "Maximum likelihood by Adam (decoupled weight decay) on the training images but for 5,000 that"
-            " are held out for validation.\n\n| `training.json` | |\n| --- | --- |\n" + rows
-        )
-    else:
-        parts.append("The settings were not recorded.")
+def _training(model: PixelCNN, record: Record, weights: Path) -> str:
+    parts = ["## Training", *(_stages(record) or ["The settings were not recorded."])]
     key = "validation_nats_per_image"
-    if record.history:
-        best = min(record.history, key=lambda entry: entry[key])
+    if record.losses:
+        best = min(record.losses, key=lambda entry: entry[key])
         given = " given the class" if model.num_classes else ""
         parts.append(
-            f"The lowest validation loss was {best[key]:.2f} nats per image{given}, after epoch"
-            f" {best['epoch']} of {record.history[-1]['epoch']}; `{LOG}` has them all."
+            f"The lowest validation loss in `{LOG}` is {best[key]:.2f} nats per image{given}, after epoch"
+            f" {best['epoch']} of {record.losses[-1]['epoch']}."
         )
-    if "loss.png" in files:
-        parts.append("![Losses by epoch](loss.png)")
-    grids = [name for name in files if name.startswith("samples-epoch-")]
-    if grids:
-        links = ", ".join(f"[{int(name[14:-4])}]({name})" for name in grids)
+    run = run_of(weights)
+    if (run / CURVES).is_file():
+        parts.append(f"![Losses by epoch]({CURVES})")
+    if pictures := grids(run):
+        links = ", ".join(f"[{epoch}]({path.name})" for epoch, path in pictures.items())
         parts.append(f"Samples after epoch {links}.")
     return "\n\n".join(parts)
+
+
+def _stages(record: Record) -> list[str]:
+    """How the weights came about, and the settings of each stage that trained; empty if not known."""
+    if not record.stages:
+        return []
+    told = [f"{n}. {_told(stage)}" for n, stage in enumerate(record.stages, 1)]
+    trained = {n: stage.settings for n, stage in enumerate(record.stages, 1) if stage.settings}
+    names = dict.fromkeys(name for settings in trained.values() for name in settings)
+    heads = [f"stage {n}" for n in trained] if len(record.stages) > 1 else [""]
+    rows = [
+        f"| {name} | {' | '.join(_plain(each.get(name, '')) for each in trained.values())} |"
+        for name in names
+    ]
+    return [
+        "Maximum likelihood by Adam (decoupled weight decay) on the training images but for 5,000 that"
+        " are held out for validation.",
+        "\n".join(told),
+        "\n".join(
+            [f"| `{TRAINING}` | {' | '.join(heads)} |", f"| --- {'| --- ' * len(heads)}|", *rows]
+        ),
+    ]
+
+
+def _told(stage: Stage) -> str:
+    """One stage in a sentence."""
+    origins = [
+        "other weights, whose training was not recorded"
+        if origin.stage is None
+        else f"the weights of stage {origin.stage}"
+        for origin in stage.origins
+    ]
+    if not stage.settings:
+        pairs = zip(origins, stage.origins, strict=True)
+        return "The mean of " + ", ".join(f"{text} (share {o.share:g})" for text, o in pairs) + "."
+    of = stage.settings.get("epochs")
+    unit = "epoch" if of == 1 else "epochs"
+    epochs = f"{stage.epochs} of {of} {unit}" if stage.epochs != of else f"{of} {unit}"
+    dropout = (stage.model or {}).get("dropout")
+    kept = {result.epoch for result in stage.results} - {None, stage.epochs}
+    return (
+        (epochs if stage.epochs else "Epochs that were not counted")
+        + f" from {origins[0] if origins else 'random weights'}"
+        + (f", dropout {dropout}" if dropout else "")
+        + (f"; the best after epoch {min(kept, key=int)}" if kept else "")  # type: ignore[arg-type]
+        + "."
+    )
 
 
 def _data(model: PixelCNN, record: Record) -> str:

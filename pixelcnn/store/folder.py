@@ -3,6 +3,7 @@
 Nothing is ever unpickled.
 """
 
+import hashlib
 from pathlib import Path
 
 import safetensors.torch
@@ -12,12 +13,55 @@ from safetensors import SafetensorError
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 
-CONFIG = "config.json"
+CONFIG = "config.json"  # the ModelConfig
 WEIGHTS = "model.safetensors"
-METRICS = "metrics.json"  # measured on these weights
-TRAINING = "training.json"  # the TrainConfig
-LOG = "log.jsonl"  # losses, one epoch a line
-SHOWN = (METRICS, LOG, "samples-epoch-*.png")  # by the page, beside what the model does
+METRICS = "metrics.json"  # measured on these weights: the last line of `pixelcnn.evaluate`
+TRAINING = "training.json"  # how the weights came about; see `stages.py`
+LOG = "log.jsonl"  # losses of the run, one epoch a line
+CURVES = "loss.png"
+SAMPLES = "samples.png"  # drawn from exactly these weights, when they are pushed
+GRIDS = "samples-epoch-*.png"  # drawn after some epochs of the run
+CARD = "README.md"
+
+# A run keeps the weights of two epochs, each in a folder of a model, and what is said of both above them.
+BEST = "best"  # of the lowest validation loss
+LAST = "last"
+CHECKPOINT = "checkpoint.pt"
+
+
+def grid_name(epoch: int) -> str:
+    """The file of the samples after an epoch."""
+    return GRIDS.replace("*", f"{epoch:03}")
+
+
+def grids(folder: Path) -> dict[int, Path]:
+    """The grids of samples in a folder, by epoch."""
+    numbers = {path: path.stem.rpartition("-")[2] for path in folder.glob(GRIDS)}
+    return {int(number): path for path, number in sorted(numbers.items()) if number.isdigit()}
+
+
+def locate(folder: Path) -> tuple[Path, Path]:
+    """The folder of the weights, and that of what is said of their training.
+
+    They are the same for a model; of a run the best weights are taken, unless `folder` names them.
+
+    Raises:
+        FileNotFoundError: in one sentence, if there are no weights.
+    """
+    weights = folder if (folder / CONFIG).is_file() else folder / BEST
+    if not (weights / CONFIG).is_file():
+        raise FileNotFoundError(f"{folder} holds neither a model nor a run with {BEST}/.")
+    return weights, run_of(weights)
+
+
+def run_of(weights: Path) -> Path:
+    """The folder of what is said of the training of weights."""
+    return weights.parent if weights.name in (BEST, LAST) else weights
+
+
+def sha256(weights: Path) -> str:
+    """Of the weights in a folder: their name for whoever has the file."""
+    return hashlib.sha256((weights / WEIGHTS).read_bytes()).hexdigest()
 
 
 def save(model: PixelCNN, folder: Path) -> None:
@@ -53,14 +97,13 @@ def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:
         state = safetensors.torch.load_file(folder / WEIGHTS, device=str(device))
     except SafetensorError as error:
         raise ValueError(f"{folder / WEIGHTS} is damaged or not safetensors: {error}.") from error
-    with torch.device(
-        "meta"
-    ):  # shapes alone: a foreign config may ask for more memory than there is
-        wanted = {name: tensor.shape for name, tensor in PixelCNN(config).state_dict().items()}
-    if {name: tensor.shape for name, tensor in state.items()} != wanted:
-        raise ValueError(
-            f"{folder / WEIGHTS} holds another model than {folder / CONFIG} describes."
-        )
-    model = PixelCNN(config)
+    with torch.random.fork_rng(devices=[]):  # fresh weights are random, and not wanted
+        with torch.device("meta"):  # a foreign config may ask for more memory than there is
+            shapes = {name: tensor.shape for name, tensor in PixelCNN(config).state_dict().items()}
+        if {name: tensor.shape for name, tensor in state.items()} != shapes:
+            raise ValueError(
+                f"{folder / WEIGHTS} holds another model than {folder / CONFIG} describes."
+            )
+        model = PixelCNN(config)
     model.load_state_dict(state)
     return model.to(device).eval()

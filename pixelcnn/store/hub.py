@@ -20,7 +20,10 @@ from huggingface_hub.errors import (
 )
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.store.folder import CONFIG, SHOWN, WEIGHTS, load_folder
+from pixelcnn.store.folder import CONFIG, GRIDS, LOG, METRICS, TRAINING, WEIGHTS, load_folder
+
+# What is fetched of a model: itself, and what is said and shown of it.
+FETCHED = (CONFIG, WEIGHTS, METRICS, TRAINING, LOG, GRIDS)
 
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 LOGIN = "run `hf auth login`, or set HF_TOKEN to a token that may write"
@@ -69,8 +72,7 @@ def fetch(source: str | Path, *, revision: str | None = None) -> Path:
         raise ValueError(f"A Hub id is ns/name or ns/name@revision, got {source}.")
     revision = revision or wanted or None
     try:
-        files = [CONFIG, WEIGHTS, *SHOWN]
-        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=files))
+        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=list(FETCHED)))
     except HUB_ERRORS as error:
         name = f"{repo_id} at {revision}" if revision else repo_id
         raise OSError(

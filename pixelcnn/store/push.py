@@ -5,13 +5,26 @@ from pathlib import Path
 
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.store.card import model_card
-from pixelcnn.store.folder import CONFIG, LOG, METRICS, TRAINING, WEIGHTS
+from pixelcnn.store.folder import (
+    CARD,
+    CONFIG,
+    CURVES,
+    GRIDS,
+    LOG,
+    METRICS,
+    SAMPLES,
+    TRAINING,
+    WEIGHTS,
+    grids,
+    locate,
+)
 from pixelcnn.store.grid import sample_grid
 from pixelcnn.store.hub import HUB_ERRORS, check_access, commit, explain, load
 from pixelcnn.store.record import read_record
+from pixelcnn.store.stages import check_stages
 
 # Of an earlier push: what this one does not bring would be said of other weights.
-RECORDS = (METRICS, TRAINING, LOG, "loss.png", "samples*.png")
+RECORDS = (METRICS, TRAINING, LOG, CURVES, SAMPLES, GRIDS)
 
 
 def push(folder: Path, repo_id: str, *, private: bool = False, revision: str | None = None) -> str:
@@ -60,23 +73,14 @@ def collect(folder: Path, repo_id: str) -> dict[str, Path | bytes]:
     weights, run = locate(folder)
     model = load(weights)
     files: dict[str, Path | bytes] = {name: weights / name for name in (CONFIG, WEIGHTS)}
-    recorded = [weights / METRICS, run / TRAINING, run / LOG, run / "loss.png"]
-    for path in (*recorded, *sorted(run.glob("samples-epoch-*.png"))):
+    record = read_record(weights, run)
+    check_stages(record.stages, weights)
+    recorded = [weights / METRICS, run / TRAINING, run / LOG, run / CURVES]
+    for path in (*recorded, *grids(run).values()):
         if path.is_file():
             files[path.name] = path
-    card = model_card(model, read_record(weights, run), repo_id, list(files))
-    return files | {"samples.png": samples_png(model), "README.md": card.encode()}
-
-
-def locate(folder: Path) -> tuple[Path, Path]:
-    """The folder of the weights, and that of their run's records.
-
-    They are the same in `weights/`; a run keeps its records above `best/` and `last/`.
-    """
-    weights = folder if (folder / CONFIG).is_file() else folder / "best"
-    if not (weights / CONFIG).is_file():
-        raise FileNotFoundError(f"{folder} holds neither a model nor a run with {weights.name}/.")
-    return weights, weights.parent if weights.name in ("best", "last") else weights
+    card = model_card(model, record, repo_id, weights)
+    return files | {SAMPLES: samples_png(model), CARD: card.encode()}
 
 
 def samples_png(model: PixelCNN) -> bytes:

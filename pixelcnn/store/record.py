@@ -1,7 +1,6 @@
-"""What was recorded about weights: settings, losses and figures, in the files beside them.
+"""What was recorded about weights: how they came about, losses and figures, in the files beside them.
 
-Figures are in `metrics.json` (the last line of `pixelcnn.evaluate`), beside exactly the weights that they
-were measured on; losses in `log.jsonl` and settings in `training.json`, in the folder of the run.
+Figures lie beside exactly the weights that they were measured on; stages and losses in the folder of the run.
 """
 
 import json
@@ -9,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelcnn.config import TrainConfig
 from pixelcnn.store.folder import LOG, METRICS, TRAINING
+from pixelcnn.store.stages import Stage, Stages, read_stages
 
 Fields = dict[str, type | tuple[type, ...]]
 
@@ -36,21 +35,29 @@ LOGGED: Fields = {
 class Record:
     """What is known of weights beside themselves; None where it was not recorded."""
 
-    training: TrainConfig | None
+    stages: Stages  # the stages that made them
     metrics: dict[str, Any] | None
-    history: list[dict[str, Any]]  # one entry an epoch
+    losses: list[dict[str, Any]]  # of the last run, one entry an epoch
+
+    @property
+    def trained(self) -> list[Stage]:
+        """The stages that trained: the others are means."""
+        return [stage for stage in self.stages if stage.settings]
 
     @property
     def dataset(self) -> str | None:
-        """The name of the data that the weights were fitted to."""
-        return self.training.dataset if self.training else (self.metrics or {}).get("dataset")
+        """The name of the data that the weights were fitted to, in the end."""
+        return self._known("dataset")
 
     @property
     def binarization(self) -> str | None:
         """How its greys became levels."""
-        if self.training:
-            return self.training.binarization
-        return (self.metrics or {}).get("binarization")
+        return self._known("binarization")
+
+    def _known(self, setting: str) -> str | None:
+        if self.trained:
+            return (self.trained[-1].settings or {}).get(setting)
+        return (self.metrics or {}).get(setting)
 
 
 def read_record(weights: Path, run: Path) -> Record:
@@ -59,12 +66,16 @@ def read_record(weights: Path, run: Path) -> Record:
     Raises:
         ValueError: in one sentence, if a file is damaged.
     """
-    training = TrainConfig.load(run / TRAINING) if (run / TRAINING).is_file() else None
+    stages = read_stages(run)
+    for stage in stages:
+        for setting in ("dataset", "binarization"):
+            if stage.settings and not isinstance(stage.settings.get(setting), str):
+                raise ValueError(f"{run / TRAINING} lacks the {setting} of a stage.")
     metrics = None
     if (weights / METRICS).is_file():
         metrics = _checked(weights / METRICS, _text(weights / METRICS), MEASURED)
     lines = _text(run / LOG).splitlines() if (run / LOG).is_file() else []
-    return Record(training, metrics, [_checked(run / LOG, line, LOGGED) for line in lines])
+    return Record(stages, metrics, [_checked(run / LOG, line, LOGGED) for line in lines])
 
 
 def _text(path: Path) -> str:

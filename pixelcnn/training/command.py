@@ -28,11 +28,13 @@ from pixelcnn.config import (
     TrainConfig,
 )
 from pixelcnn.data.datasets import check_binarization, default_binarization, load_images
-from pixelcnn.devices import pick_device, resolve_precision
-from pixelcnn.store.hub import check_access
-from pixelcnn.store.push import locate, push
-from pixelcnn.training.loop import Run, resume, start, train
+from pixelcnn.devices import pick_device
+from pixelcnn.store.folder import BEST, CURVES, LAST, grids, locate
+from pixelcnn.store.hub import check_access, fetch, load
+from pixelcnn.store.push import push
+from pixelcnn.training.loop import DivergedError, Run, start, train
 from pixelcnn.training.presets import PRESETS
+from pixelcnn.training.run_folder import RunFolder
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -100,7 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("device", None, "cpu, cuda, ...; default: a GPU if there is one")
     add("out", Path("runs/latest"), "folder for weights, logs and images")
     add("init", None, "begin with the weights in this folder, or of this Hub id, not random ones")
-    add("resume", None, "go on with the run in this folder; other flags do not count", type=Path)
+    add("resume", None, "go on with the run in this folder, as it began", type=Path)
     add("show", False, "open the images in a viewer", action="store_true")
     add("push_to_hub", None, "push the best weights to this repository, ns/name, after training")
     add("push_only", None, "train nothing: push this folder, of weights or a run", type=Path)
@@ -114,12 +116,21 @@ def _ints(text: str) -> tuple[int, ...]:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line; a preset replaces defaults."""
+    """Read the command line; a preset replaces defaults.
+
+    Returns:
+        the flags, and as `given` the names of those that were typed, or set by a preset.
+    """
     parser = make_parser()
-    preset = parser.parse_known_args(argv)[0].preset
-    if preset:
-        parser.set_defaults(**PRESETS[preset])
-    return parser.parse_args(argv)
+    flags = parser.parse_args(argv)
+    preset = PRESETS.get(flags.preset, {})
+    parser.set_defaults(**preset)
+    flags = parser.parse_args(argv)
+    untouched = object()  # a parser leaves what a namespace has already, unless the flag is typed
+    typed = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(flags), untouched)))
+    given = {name for name, value in vars(typed).items() if value is not untouched}
+    flags.given = given | preset.keys()
+    return flags
 
 
 def configs(args: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
@@ -168,10 +179,15 @@ def fit(args: argparse.Namespace) -> bool:
     noted = stop_on_signal()
     device = pick_device(args.device)
     if args.resume:
-        run = resume(args.resume, device)
+        folder, run = RunFolder.resume(args.resume, device)
+        check_same(args, run)
     else:
         model_config, train_config = configs(args)
-        run = start(model_config, train_config, args.out, device, init=args.init)
+        init = fetch(args.init) if args.init else None
+        folder = RunFolder.new(args.out, init)
+        run = start(
+            model_config, train_config, device, init=load(locate(init)[0], device) if init else None
+        )
     channels = run.model.config.in_channels
     if channels != 1:
         raise ValueError(
@@ -179,22 +195,50 @@ def fit(args: argparse.Namespace) -> bool:
         )
     images = load_images(run.config.dataset, args.data_dir, "train", device)
     validation = load_images(run.config.dataset, args.data_dir, "validation", device)
-    describe(run, device)
-    complete = train(run, images, validation, should_stop=lambda step: bool(noted))
+    describe(run, folder.path, device)
+    try:
+        complete = train(
+            run,
+            images,
+            validation,
+            after_epoch=folder.after_epoch,
+            checkpoint=folder.save,
+            should_stop=lambda step: bool(noted),
+        )
+    except DivergedError as error:
+        best = f"The best weights, of epoch {run.best_epoch}, are in {folder.path / BEST}."
+        raise RuntimeError(f"{error} {best}" if run.best_epoch else str(error)) from error
     if complete and args.show:
-        for path in (run.folder / "loss.png", *sorted(run.folder.glob("samples-*.png"))):
+        for path in (folder.path / CURVES, *grids(folder.path).values()):
             Image.open(path).show()
     return complete
 
 
-def describe(run: Run, device: torch.device) -> None:
+def check_same(args: argparse.Namespace, run: Run) -> None:
+    """Refuse flags that a resumed run would not heed.
+
+    Raises:
+        ValueError: in one sentence that names the first of them.
+    """
+    known = run.config.to_dict() | run.model.config.to_dict()
+    known["class_conditional"] = bool(run.model.num_classes)
+    for name in sorted(known.keys() & args.given):
+        value = getattr(args, name)
+        asked = list(value) if isinstance(value, tuple) else value
+        if asked != known[name] and (name, asked) != ("precision", "auto"):
+            raise ValueError(
+                f"--resume goes on with {name} {known[name]}, as the run began, not with {asked}:"
+                " leave the flag out, or begin a new run with --init."
+            )
+
+
+def describe(run: Run, folder: Path, device: torch.device) -> None:
     """Print the resolved configs."""
-    precision = resolve_precision(run.config.precision, device)
     parameters = sum(p.numel() for p in run.model.parameters())
     print(f"model  {run.model.config}")
     print(f"run    {run.config}")
     print(
-        f"{parameters:,} parameters on {device} in {precision}; files go to {run.folder}",
+        f"{parameters:,} parameters on {device} in {run.config.precision}; files go to {folder}",
         flush=True,
     )
 
@@ -251,6 +295,6 @@ def main(argv: list[str] | None = None) -> None:
         print(f" --data-dir {args.data_dir}{push_flags(args)}")
         sys.exit(130)
     if not args.push_only:
-        print(f"Weights: {folder / 'best'} (best on the validation images), {folder / 'last'}")
+        print(f"Weights: {folder / BEST} (best on the validation images), {folder / LAST}")
     if args.push_to_hub:
         push_folder(args, folder)

@@ -1,17 +1,18 @@
 """The training loop: maximum likelihood by Adam, resumable at any step, bit for bit on a CPU.
 
+The loop writes no files. It calls whoever keeps them, after an epoch and at a checkpoint: see
+`run_folder.py`.
+
 What happens in a step follows from its number and the config alone, beside the state that a checkpoint
 holds: the order of the images and their random draws are seeded by (seed, epoch), the learning rate is a
 function of the step.
 """
 
 import copy
-import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,21 +25,15 @@ from pixelcnn.density.layers import CausalConv2d
 from pixelcnn.density.metrics import bits_per_dim
 from pixelcnn.density.model import CHUNK, PixelCNN
 from pixelcnn.density.networks import GatedNetwork
-from pixelcnn.devices import autocast, one_thread_per_operation
-from pixelcnn.store.folder import LOG, TRAINING, save
-from pixelcnn.store.grid import sample_grid
-from pixelcnn.store.hub import load
-from pixelcnn.training.checkpoint import (
-    State,
-    load_checkpoint,
-    random_state,
-    restore_random_state,
-    save_checkpoint,
-)
-from pixelcnn.training.curves import save_loss_curves
+from pixelcnn.devices import autocast, one_thread_per_operation, resolve_precision
+from pixelcnn.training.checkpoint import State, random_state, restore_random_state
 from pixelcnn.training.muon import Muon
 
-CHECKPOINT = "checkpoint.pt"
+CHECK_STEPS = 20  # the loss is looked at every so many steps
+
+
+class DivergedError(RuntimeError):
+    """The loss, or a weight, is no longer a finite number."""
 
 
 def learning_rate_factor(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
@@ -97,23 +92,28 @@ def update_average(average: PixelCNN, model: PixelCNN, config: TrainConfig, step
 
 @dataclass
 class Run:
-    """A training run in progress: all state, and where its files go."""
+    """A training run in progress: all its state."""
 
     model: PixelCNN
     average: PixelCNN | None  # of the weights, if the config asks for one
     optimizers: list[torch.optim.Optimizer]
     config: TrainConfig
-    folder: Path
     epoch: int = 1  # the one in progress
     step: int = 0  # steps done, in all epochs
     loss_sum: float = 0.0  # nats, over the images of this epoch so far
-    best: float = math.inf  # validation nats per image; with two hands the mean of both
-    history: list[dict[str, Any]] | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)  # one entry an epoch
 
     @property
     def evaluated(self) -> PixelCNN:
         """The model whose likelihood counts: the average, if there is one."""
         return self.model if self.average is None else self.average
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The first epoch with the lowest validation loss (of two hands: their sum); None before its end."""
+        if not self.history:
+            return None
+        return int(min(self.history, key=_validation_loss)["epoch"])
 
     def state(self) -> State:
         """Everything that a resumed run needs."""
@@ -127,59 +127,58 @@ class Run:
             "epoch": self.epoch,
             "step": self.step,
             "loss_sum": self.loss_sum,
-            "best": self.best,
             "history": self.history,
         }
-
-    def save(self) -> None:
-        """Write the checkpoint."""
-        save_checkpoint(self.state(), self.folder / CHECKPOINT)
 
 
 def start(
     model_config: ModelConfig,
     config: TrainConfig,
-    folder: Path,
     device: torch.device,
     *,
-    init: str | Path | None = None,
+    init: PixelCNN | None = None,
 ) -> Run:
-    """Begin a run in `folder`, with weights that the seed decides, or with those that `init` names.
+    """Begin a run, with weights that the seed decides, or with those of `init`.
+
+    The config of the run has the precision that `auto` means on the device.
 
     Raises:
-        OSError, ValueError: in one sentence, if `init` holds no model, or another one.
+        ValueError: in one sentence, if `init` is another model.
     """
     torch.manual_seed(config.seed)
     model = PixelCNN(model_config).to(device)
     if init is not None:
-        other = load(init, device)
-        if replace(other.config, dropout=model_config.dropout) != model_config:
-            raise ValueError(f"{init} holds another model, {other.config}: give the same flags.")
-        model.load_state_dict(other.state_dict())
+        if replace(init.config, dropout=model_config.dropout) != model_config:
+            raise ValueError(f"init is another model, {init.config}: give the same flags.")
+        model.load_state_dict(init.state_dict())
     average = copy.deepcopy(model).eval() if config.ema else None
-    folder.mkdir(parents=True, exist_ok=True)
-    config.save(folder / TRAINING)
-    return Run(model, average, make_optimizers(model, config), config, folder, history=[])
+    config = replace(config, precision=resolve_precision(config.precision, device))
+    return Run(model, average, make_optimizers(model, config), config)
 
 
-def resume(folder: Path, device: torch.device) -> Run:
-    """Go on with the run in `folder`.
-
-    Raises:
-        ValueError: in one sentence, if there is no checkpoint, or it is damaged.
-    """
-    state = load_checkpoint(folder / CHECKPOINT, device)
+def restore(state: State, device: torch.device) -> Run:
+    """The run whose `state` this is."""
     config = TrainConfig.from_dict(state["train_config"])
-    run = start(ModelConfig.from_dict(state["model_config"]), config, folder, device)
+    run = start(ModelConfig.from_dict(state["model_config"]), config, device)
     run.model.load_state_dict(state["model"])
     if run.average is not None:
         run.average.load_state_dict(state["average"])
     for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     run.epoch, run.step, run.loss_sum = state["epoch"], state["step"], state["loss_sum"]
-    run.best, run.history = state["best"], state["history"]
+    run.history = state["history"]
     restore_random_state(state["random"])
     return run
+
+
+def _validation_loss(entry: dict[str, Any]) -> float:
+    """What the best epoch has least of: nats in both hands, where there are two."""
+    nats: float = entry["validation_nats_per_image"]
+    return nats + float(entry.get("validation_freehand_nats_per_image", 0))
+
+
+def _keep_nothing(run: Run) -> None:
+    """For a run without files."""
 
 
 def train(
@@ -187,6 +186,8 @@ def train(
     images: Images,
     validation: Images,
     *,
+    after_epoch: Callable[[Run], None] = _keep_nothing,
+    checkpoint: Callable[[Run], None] = _keep_nothing,
     should_stop: Callable[[int], bool] = lambda step: False,
     checkpoint_steps: int = 500,
     report: Callable[[str], None] = tqdm.write,
@@ -194,28 +195,36 @@ def train(
     """Train until the last epoch, or until told to stop.
 
     Args:
-        run: new or resumed.
+        run: new or restored.
         images, validation: the two splits, on the device of the model.
-        should_stop: asked after each step; the run is then saved, and can be resumed.
-        checkpoint_steps: also saved every so many steps, against a crash.
+        after_epoch: called when an epoch has ended, validated and in the history.
+        checkpoint: called every so many steps, against a crash, and when the run stops within an epoch.
+        should_stop: asked after each step.
+        checkpoint_steps: how many steps lie between two checkpoints.
         report: takes a line for people.
 
     Returns:
         Whether the run is complete.
+
+    Raises:
+        DivergedError: in one sentence, if the loss is no longer finite; nothing of that is kept.
     """
     if run.config.freehand:
         images = images.traced()
-    _write_log(run)
     while run.epoch <= run.config.epochs:
-        if not _train_epoch(run, images, should_stop, checkpoint_steps):
-            run.save()
+        if not _train_epoch(run, images, checkpoint, should_stop, checkpoint_steps):
             return False
         _finish_epoch(run, images, validation, report)
+        after_epoch(run)
     return True
 
 
 def _train_epoch(
-    run: Run, images: Images, should_stop: Callable[[int], bool], checkpoint_steps: int
+    run: Run,
+    images: Images,
+    checkpoint: Callable[[Run], None],
+    should_stop: Callable[[int], bool],
+    checkpoint_steps: int,
 ) -> bool:
     """Take the steps of the epoch that are left; False if told to stop before the last one."""
     config, model = run.config, run.model
@@ -243,16 +252,32 @@ def _train_epoch(
             total += loss.detach() * len(levels)
             run.step += 1
             bar.update(len(levels))
-            if run.step % 20 == 0 and not bar.disable:
-                bar.set_postfix(nats=f"{loss.item():.2f}")
+            if run.step % CHECK_STEPS == 0:
+                nats = _finite(loss, run)
+                bar.set_postfix(nats=f"{nats:.2f}", refresh=False)
             stop = should_stop(run.step)
             if stop or run.step % checkpoint_steps == 0:
-                run.loss_sum = float(total)
-                run.save()
+                run.loss_sum = _finite(total, run)
+                checkpoint(run)
             if stop:
                 return False
-    run.loss_sum = float(total)
+    run.loss_sum = _finite(total, run)
     return True
+
+
+def _finite(loss: Tensor, run: Run) -> float:
+    """The loss as a number, if it is one, and if the weights are.
+
+    Raises:
+        DivergedError: in one sentence that says what to change, if not.
+    """
+    value = float(loss)
+    if math.isfinite(value) and all(bool(p.isfinite().all()) for p in run.model.parameters()):
+        return value
+    raise DivergedError(
+        f"The loss or a weight is no longer a finite number, at step {run.step}, in epoch {run.epoch}:"
+        " train with a lower --lr, a --grad-clip such as 1, more --warmup-steps, or --precision fp32."
+    )
 
 
 def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate: float) -> Tensor:
@@ -333,14 +358,13 @@ def validation_nats(run: Run, images: Images, *, freehand: bool = False) -> floa
         with autocast(model.device, run.config.precision):
             logits = model(batch, label, freehand=freehand)
         total -= model.likelihood.log_prob(logits, batch).double().sum()
-    return float(total) / len(images)
+    return _finite(total, run) / len(images)
 
 
 def _finish_epoch(
     run: Run, images: Images, validation: Images, report: Callable[[str], None]
 ) -> None:
-    """Validate, log, keep the best and the last weights, draw what is asked for, save."""
-    assert run.history is not None
+    """Validate, and go to the next epoch."""
     dims = images.greys[0].numel()
     train_nats, nats = run.loss_sum / len(images), validation_nats(run, validation)
     entry = {
@@ -352,12 +376,9 @@ def _finish_epoch(
         "validation_bits_per_dim": bits_per_dim(nats, dims),
         "given_class": bool(run.model.num_classes),
     }
-    score = nats
     if run.model.config.freehand:
         drawn = validation_nats(run, validation, freehand=True)
         entry["validation_freehand_nats_per_image"] = drawn
-        score = (nats + drawn) / 2
-    run.history.append(entry)
     report(
         f"epoch {run.epoch:3}  train {train_nats:.2f} nats/image"
         f" ({entry['train_bits_per_dim']:.4f} bits/dim)  validation {nats:.2f} nats/image"
@@ -365,22 +386,5 @@ def _finish_epoch(
         + (f", free-hand {drawn:.2f}" if run.model.config.freehand else "")
         + ("  given the class" if run.model.num_classes else "")
     )
-    save(run.evaluated, run.folder / "last")
-    if score < run.best:
-        run.best = score
-        save(run.evaluated, run.folder / "best")
-    if run.epoch in (*run.config.sample_epochs, run.config.epochs):
-        picture = sample_grid(run.evaluated.eval(), run.config.seed)
-        picture.save(run.folder / f"samples-epoch-{run.epoch:03}.png")
-    save_loss_curves(run.history, run.folder / "loss.png")
+    run.history.append(entry)
     run.epoch, run.loss_sum = run.epoch + 1, 0.0
-    run.save()
-    _write_log(run)
-
-
-def _write_log(run: Run) -> None:
-    """Write the history as JSON lines: whole, so that a resumed run repeats no epoch in it."""
-    lines = "".join(json.dumps(entry) + "\n" for entry in run.history or [])
-    partial = run.folder / f"{LOG}.partial"
-    partial.write_text(lines, encoding="utf-8")
-    partial.replace(run.folder / LOG)

@@ -1,15 +1,12 @@
 """What the page tells of a model: its shape, its results, and how its training went."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.store.folder import LOG, METRICS
+from pixelcnn.store.folder import LOG, METRICS, grids
 from pixelcnn.store.record import LOGGED
-
-SAMPLES = re.compile(r"samples-epoch-(\d+)\.png")
 
 
 def describe(model: PixelCNN, folder: Path) -> dict[str, Any]:
@@ -17,8 +14,7 @@ def describe(model: PixelCNN, folder: Path) -> dict[str, Any]:
 
     Args:
         model: as loaded.
-        folder: of its weights; `metrics.json`, `log.jsonl` and `samples-epoch-*.png` are shown where it
-            has them.
+        folder: of its weights; its figures, losses and grids of samples are shown where it has them.
     """
     c = model.config
     return {
@@ -31,9 +27,7 @@ def describe(model: PixelCNN, folder: Path) -> dict[str, Any]:
         "metrics": _json(folder / METRICS),
         "history": _history(folder / LOG),
         "pictures": [
-            {"epoch": int(match[1]), "path": str(path.resolve())}
-            for path in sorted(folder.glob("samples-epoch-*.png"))
-            if (match := SAMPLES.fullmatch(path.name))
+            {"epoch": epoch, "path": str(path.resolve())} for epoch, path in grids(folder).items()
         ],
     }
 

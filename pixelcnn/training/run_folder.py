@@ -1,0 +1,127 @@
+"""The folder of a run: weights, losses, samples and the history, written as the loop goes on."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pixelcnn.store.folder import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    CURVES,
+    LAST,
+    LOG,
+    TRAINING,
+    grid_name,
+    save,
+    sha256,
+)
+from pixelcnn.store.grid import sample_grid
+from pixelcnn.store.stages import (
+    Origin,
+    Result,
+    Stage,
+    Stages,
+    stages_before,
+    write_stages,
+)
+from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelcnn.training.curves import save_loss_curves
+from pixelcnn.training.loop import Run, restore
+
+OF_A_RUN = (CHECKPOINT, TRAINING, LOG, BEST, LAST, CONFIG)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the files of a run go."""
+
+    path: Path
+    before: Stages = ()  # what made the weights that the run began with
+    origin: Origin | None = None  # those weights; None: random ones
+
+    @classmethod
+    def new(cls, path: Path, init: Path | None = None) -> "RunFolder":
+        """A folder for a run that begins, with the weights in `init` or with random ones.
+
+        Raises:
+            ValueError, OSError: in one sentence, if the folder holds a run or a model already.
+        """
+        held = [name for name in OF_A_RUN if (path / name).exists()]
+        if held:
+            go_on = f", or --resume {path} to go on with it" if CHECKPOINT in held else ""
+            raise ValueError(f"{path} holds another run ({held[0]}): give another --out{go_on}.")
+        before, origin = stages_before(init) if init else ((), None)
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path, before, origin)
+
+    @classmethod
+    def resume(cls, path: Path, device: torch.device) -> tuple["RunFolder", Run]:
+        """A folder and its run, as they were saved.
+
+        Raises:
+            ValueError: in one sentence, if there is no checkpoint, or it is damaged.
+        """
+        state = load_checkpoint(path / CHECKPOINT, device)
+        before = tuple(Stage.from_dict(stage) for stage in state.get("stages_before", []))
+        origin = state.get("origin")
+        folder = cls(path, before, Origin(**origin) if origin else None)
+        run = restore(state, device)
+        folder._write_log(run)
+        return folder, run
+
+    def save(self, run: Run) -> None:
+        """Write the checkpoint."""
+        whence = {
+            "stages_before": [_plain(asdict(stage)) for stage in self.before],
+            "origin": asdict(self.origin) if self.origin else None,
+        }
+        save_checkpoint(run.state() | whence, self.path / CHECKPOINT)
+
+    def after_epoch(self, run: Run) -> None:
+        """Keep the last weights, and the best ones; then what is said and shown of them."""
+        model, epoch = run.evaluated.eval(), run.history[-1]["epoch"]
+        save(model, self.path / LAST)
+        if run.best_epoch == epoch:
+            save(model, self.path / BEST)
+        write_stages((*self.before, self._stage(run)), self.path)
+        if epoch in (*run.config.sample_epochs, run.config.epochs):
+            sample_grid(model, run.config.seed).save(self.path / grid_name(epoch))
+        save_loss_curves(run.history, self.path / CURVES)
+        self.save(run)
+        self._write_log(run)
+
+    def _stage(self, run: Run) -> Stage:
+        """This run as it stands."""
+        nats = {entry["epoch"]: entry["validation_nats_per_image"] for entry in run.history}
+        epochs = {BEST: run.best_epoch, LAST: run.history[-1]["epoch"]}
+        results = {
+            epoch: Result(
+                sha256=sha256(self.path / name),
+                epoch=epoch,
+                validation_nats_per_image=nats[epoch],
+            )
+            for name, epoch in epochs.items()
+        }
+        return Stage(
+            origins=(self.origin,) if self.origin else (),
+            settings=run.config.to_dict(),
+            model=run.model.config.to_dict(),
+            epochs=len(run.history),
+            results=tuple(results.values()),
+        )
+
+    def _write_log(self, run: Run) -> None:
+        """Write the losses as JSON lines: whole, so that a resumed run repeats no epoch in it."""
+        lines = "".join(json.dumps(entry) + "\n" for entry in run.history)
+        partial = self.path / f"{LOG}.partial"
+        partial.write_text(lines, encoding="utf-8")
+        partial.replace(self.path / LOG)
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples, as a checkpoint holds them."""
+    return json.loads(json.dumps(value))
