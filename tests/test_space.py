@@ -96,6 +96,7 @@ def folder(tmp_path_factory):
 def test_a_dry_run_writes_just_what_the_page_needs(folder, capsys):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {path.partition("/")[0] for path in files} == {
+        "CONTRIBUTING.md",
         "LICENSE",
         "README.md",
         "app.py",
