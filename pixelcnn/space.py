@@ -19,9 +19,11 @@ from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explai
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_FILES = (
+    "CONTRIBUTING.md",  # the README links to it
     "LICENSE",
     "app.py",
     "docs/*.gif",
+    "docs/*.md",
     "docs/*.png",
     "pixelcnn/**/*.py",
     "pixelcnn/ui/static/**/*.*",
@@ -32,7 +34,7 @@ PAGE_FILES = (
     "weights/*/*.safetensors",
 )
 # Of an earlier upload, but for what someone else put there.
-REPLACED = ("app.py", "docs/*", "pixelcnn/*", "weights/*")
+REPLACED = ("CONTRIBUTING.md", "app.py", "docs/*", "pixelcnn/*", "weights/*")
 
 TRAINING_ONLY = ("matplotlib", "torchvision", "tqdm")
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"

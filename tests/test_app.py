@@ -167,6 +167,7 @@ print("torch._dynamo" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_the_app_starts_without_plots_data_stubs_of_gradio_or_a_compiler():
     answer = subprocess.run(
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True

@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 from tests.page_browser import stroke, wait_for_completions
 from tests.page_server import SPACE, server_url
 
+pytestmark = pytest.mark.browser
+
 SERIOUS = ("serious", "critical")
 
 

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from tests.page_browser import devices, ink, mouse, on_pad, pixels, stroke, wait_for_completions
 from tests.page_server import picture_of_a_one
 
+pytestmark = pytest.mark.browser
+
 SEVEN = [(8, 6), (14, 3), (19, 6), (14, 12)]
 
 

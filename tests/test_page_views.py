@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from tests.page_browser import devices, pixels
 
+pytestmark = pytest.mark.browser
+
 
 @devices
 def test_sample_by_mouse(visit, device):

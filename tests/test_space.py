@@ -96,6 +96,7 @@ def folder(tmp_path_factory):
 def test_a_dry_run_writes_just_what_the_page_needs(folder, capsys):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {path.partition("/")[0] for path in files} == {
+        "CONTRIBUTING.md",
         "LICENSE",
         "README.md",
         "app.py",
@@ -245,6 +246,7 @@ def look(url, query=""):
     return shown, digits, errors
 
 
+@pytest.mark.slow
 def test_the_folder_runs_as_a_space(folder, tmp_path, card):
     """With the packages of the tests, whose gradio is the card's; `.ci/run` repeats it with the extras."""
     assert importlib.metadata.version("gradio") == card.data.sdk_version
@@ -275,6 +277,7 @@ def test_the_folder_runs_as_a_space(folder, tmp_path, card):
             assert "hot-reloading" not in log
 
 
+@pytest.mark.slow
 def test_the_page_starts_where_the_hub_is_down_and_says_so(folder, tmp_path):
     down = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIXELCNN_WEIGHTS": "someone/else@v1"}
     with page_of(folder, tmp_path / "log", **down) as url:
@@ -289,6 +292,7 @@ def test_the_page_starts_where_the_hub_is_down_and_says_so(folder, tmp_path):
             assert count == 16
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SPACES, reason="the package spaces is not installed; .ci/run adds it")
 def test_the_page_starts_on_zerogpu_with_weights_of_the_hub(hub, folder, tmp_path):
     """With the real package: it reports to ZeroGPU only where it found a decorated function."""

@@ -113,6 +113,7 @@ def interrupted(command: list[str], number: signal.Signals) -> str:
     return output
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path):
     """The real command on real MNIST: interrupted in its first epoch, resumed, interrupted again."""
@@ -139,6 +140,7 @@ def evaluate(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_evaluate_prints_one_json_object_last(weights):
     result = evaluate(weights, "--data-dir", MNIST_DIR, "--limit", 20)
@@ -264,6 +266,7 @@ def test_weights_that_begin_with_others_say_so(monkeypatch, tmp_path):
     assert stages[1].origins[0].sha256 == sha256(first / "best")
 
 
+@pytest.mark.slow
 def test_evaluate_without_weights_is_one_sentence(tmp_path):
     result = evaluate(tmp_path)
     assert result.returncode == 1

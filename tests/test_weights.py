@@ -50,6 +50,7 @@ needs_mnist = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_mnist
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_metrics_of_50_images_are_reproduced(folder):
@@ -59,6 +60,7 @@ def test_metrics_of_50_images_are_reproduced(folder):
     assert now == {key: pytest.approx(value, abs=1e-3) for key, value in before.items()}
 
 
+@pytest.mark.slow
 @needs_mnist
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_metrics_are_those_of_the_weights(folder):
@@ -76,6 +78,7 @@ def test_metrics_are_those_of_the_weights(folder):
     assert float(nats.mean()) == pytest.approx(figures[each], abs=3 * error)
 
 
+@pytest.mark.slow
 def test_the_binary_digits_look_like_digits():
     """Five of each of the ten, drawn at random, are told apart by the model itself from the other nine."""
     model, label = pixelcnn.load("weights/binary"), torch.arange(10).repeat(5)
