@@ -8,6 +8,7 @@ import torch
 
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data.datasets import Images
+from pixelcnn.density.model import PixelCNN
 from pixelcnn.store import hub
 from pixelcnn.store.folder import BEST, CHECKPOINT, CURVES, LAST, LOG, TRAINING, sha256
 from pixelcnn.store.stages import Origin, Result, read_stages
@@ -17,6 +18,7 @@ from pixelcnn.training.loop import (
     learning_rate_factor,
     make_optimizers,
     start,
+    train_step,
 )
 from pixelcnn.training.loop import train as loop
 from pixelcnn.training.run_folder import RunFolder
@@ -278,3 +280,43 @@ def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         save_checkpoint({"step": 2}, path)
     assert load_checkpoint(path, CPU) == {"step": 1}
+
+
+def test_a_run_begins_with_the_features_of_a_model_of_other_levels():
+    torch.manual_seed(1)
+    init = PixelCNN(MODEL)
+    greys = replace(MODEL, levels=4, likelihood="categorical")
+    run = start(greys, TrainConfig(), CPU, init=init)
+    taken, own = init.state_dict(), run.model.state_dict()
+    last = {name for name in own if "head.out" in name}
+    assert all(own[name].equal(taken[name]) for name in set(own) - last)
+    assert own["network.head.out.weight"].shape == (4, taken["network.head.out.weight"].shape[1])
+
+
+def test_muon_trains_the_matrices_inside_and_adam_the_rest():
+    run = start(MODEL, TrainConfig(optimizer="muon", lr=5e-3, batch_size=16, epochs=2), CPU)
+    muon, adam = (
+        {id(p) for group in each.param_groups for p in group["params"]} for each in run.optimizers
+    )
+    assert not muon & adam
+    assert muon | adam == {id(p) for p in run.model.parameters()}
+    blocks = (*run.model.network.vertical, *run.model.network.horizontal)
+    assert {id(block.conv.weight) for block in blocks} <= muon
+    loop(run, TRAIN, VALIDATION, report=lambda line: None)
+    first, second = (entry["train_nats_per_image"] for entry in run.history)
+    assert second < first
+
+
+def test_threads_divide_a_batch_and_add_up_to_the_same_gradients():
+    levels = TRAIN.greys[:10].ge(128).long()
+    before = torch.get_num_threads()
+    gradients = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            run = start(replace(MODEL, dropout=0.0), TrainConfig(), CPU)
+            train_step(run, levels, TRAIN.labels[:10], torch.zeros(10, dtype=torch.bool), 1.0)
+            gradients.append([p.grad for p in run.model.parameters()])
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(gradients[0], gradients[1])

@@ -140,7 +140,8 @@ def start(
 ) -> Run:
     """Begin a run, with weights that the seed decides, or with those of `init`.
 
-    The config of the run has the precision that `auto` means on the device.
+    `init` may have other levels: its last layer is then left out. The config of the run has the precision
+    that `auto` means on the device.
 
     Raises:
         ValueError: in one sentence, if `init` is another model.
@@ -148,12 +149,23 @@ def start(
     torch.manual_seed(config.seed)
     model = PixelCNN(model_config).to(device)
     if init is not None:
-        if replace(init.config, dropout=model_config.dropout) != model_config:
-            raise ValueError(f"init is another model, {init.config}: give the same flags.")
-        model.load_state_dict(init.state_dict())
+        _take_over(model, init)
     average = copy.deepcopy(model).eval() if config.ema else None
     config = replace(config, precision=resolve_precision(config.precision, device))
     return Run(model, average, make_optimizers(model, config), config)
+
+
+def _take_over(model: PixelCNN, init: PixelCNN) -> None:
+    """Give the weights of one model to another; of one with other levels, all but the last layer."""
+    c = model.config
+    same = replace(init.config, dropout=c.dropout, levels=c.levels, likelihood=c.likelihood)
+    if same != c:
+        raise ValueError(f"init is another model, {init.config}: give the same flags.")
+    weights = init.state_dict()
+    if init.config.levels != c.levels:
+        own = model.state_dict()
+        weights |= {name: own[name] for name in own if name.startswith("network.head.out.")}
+    model.load_state_dict(weights)
 
 
 def restore(state: State, device: torch.device) -> Run:
