@@ -10,12 +10,14 @@ Example:
 
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.sampling.draw import Samples, complete, digit_posterior, generate
+from pixelcnn.sampling.draw import complete, digit_posterior, generate
+from pixelcnn.sampling.sampler import Sampler, Samples
 from pixelcnn.store.hub import load
 
 __all__ = [
     "ModelConfig",
     "PixelCNN",
+    "Sampler",
     "Samples",
     "TrainConfig",
     "complete",
