@@ -12,13 +12,13 @@ from PIL import Image
 
 import pixelcnn
 from pixelcnn.density.receptive_field import receptive_field
+from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers
 from pixelcnn.ui.about import describe
 from pixelcnn.ui.animation import gif
 from pixelcnn.ui.endpoints import server_function
 from pixelcnn.ui.executor import Busy, ModelExecutor
 from pixelcnn.ui.pictures import read_picture
-from pixelcnn.ui.recent import DRAWINGS, Drawing, RecentDrawings
 from pixelcnn.ui.service import PRESETS, Service, _best_tops
 from tests.page_server import picture_of_a_one, tiny_models
 
@@ -140,27 +140,24 @@ def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
     assert len(plain["levels"]) == len(PRESETS)
 
 
-@pytest.mark.parametrize("name", ["binary", "gray"])
-def test_answers_do_not_depend_on_drawings_before(name):
-    model, recent = tiny_models()[name].double(), RecentDrawings()
-    settings = {"count": 4, "label": None, "temperature": 1.0, "seed": 3, "distinct": False}
+@pytest.mark.parametrize("name", ["binary", "residual"])
+def test_an_answer_computes_the_posterior_once(name, monkeypatch):
+    model, calls = tiny_models()[name], []
+    class_log_prob = type(model).class_log_prob
+
+    def counted(self, levels, **options):
+        calls.append(levels)
+        return class_log_prob(self, levels, **options)
+
+    monkeypatch.setattr(type(model), "class_log_prob", counted)
+    settings = {"count": 4, "temperature": 0.0, "seed": 3, "distinct": True, "freehand": False}
     image = torch.zeros(1, 1, SIZE, SIZE, dtype=torch.long)
-    for row in (4, 9, 6, 9, 2):  # a pen that moves
-        image[0, 0, row, 5 + row] = 1
-        for rows in (14, 11):
-            answer = answers.complete(name, model, recent, image, rows=rows, **settings)
-            alone = answers.complete(name, model, RecentDrawings(), image, rows=rows, **settings)
-            assert answer == alone
-
-
-def test_drawings_are_forgotten_in_the_end():
-    model, recent = tiny_models()["binary"], RecentDrawings()
-    images = torch.eye(DRAWINGS + 1, SIZE, dtype=torch.long).view(-1, 1, 1, 1, SIZE)
-    for seed, image in enumerate(images):
-        recent.add(Drawing(recent.read(model, image)[0], {seed: image}))
-    nearest = [recent.read(model, image)[1] for image in images]
-    kept = [drawing.guess(seed, 1) is not None for seed, drawing in enumerate(nearest)]
-    assert kept == [False] + [True] * DRAWINGS
+    image[0, 0, 4, 9] = 1
+    for label in (None, 7):
+        calls.clear()
+        answer = answers.complete(name, Sampler(model), image, rows=14, label=label, **settings)
+        assert len(calls) == 1
+        assert sum(answer["posterior"]) == pytest.approx(1, abs=1e-3)
 
 
 def test_presets_have_their_ink_in_the_top_half():
