@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -41,30 +42,29 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
-class _Threads:
-    """How many calls want one thread per operation now, and what was set before the first."""
-
-    lock = threading.Lock()
-    users = 0
-    before = 1
+# `set_num_threads` sets both the number of its own thread and that of threads which start later.
+_setting_num_threads = threading.Lock()
 
 
 @contextmanager
-def one_thread_per_operation() -> Iterator[None]:
-    """Let every operation of PyTorch on the CPU use one thread, also in threads that start inside.
+def one_thread_workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Workers whose operations on the CPU take one thread each; the caller's take as many as before.
 
-    For many small operations: waiting for a second thread costs them more than it brings. The setting is
-    that of the process; the last of several calls at once restores it.
+    For many small operations: waiting for a second thread costs them more than it brings.
+
+    Args:
+        count: of the workers.
     """
-    with _Threads.lock:
-        if not _Threads.users:
-            _Threads.before = torch.get_num_threads()
-            torch.set_num_threads(1)
-        _Threads.users += 1
-    try:
-        yield
-    finally:
-        with _Threads.lock:
-            _Threads.users -= 1
-            if not _Threads.users:
-                torch.set_num_threads(_Threads.before)
+    ready = threading.Barrier(count)
+
+    def prepare(_: int) -> None:
+        torch.get_num_threads()  # else the first operation takes the number of new threads over
+        torch.set_num_threads(1)
+        ready.wait()  # so that each worker gets here once
+
+    with ThreadPoolExecutor(count) as pool:
+        with _setting_num_threads:
+            own = torch.get_num_threads()
+            list(pool.map(prepare, range(count)))
+            torch.set_num_threads(own)
+        yield pool

@@ -1,8 +1,6 @@
 """`Sampler`: draws digits from one model, and owns what sampling derives from its weights."""
 
 import operator
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import SupportsIndex
 
@@ -10,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelcnn.density.model import Label, PixelCNN
-from pixelcnn.devices import one_thread_per_operation
+from pixelcnn.devices import one_thread_workers
 from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.rows import row_weights
@@ -199,9 +197,8 @@ class Sampler:
             levels, logits, passes = self._sweep(draft)
             return levels, logits, sum(passes)
         count = max(1, min(torch.get_num_threads(), len(draft) // MIN_PART))
-        with one_thread_per_operation(), ThreadPoolExecutor(count) as pool:
-            run: Callable[..., object] = pool.map if count > 1 else map
-            done: list[Drawn] = list(run(self._sweep, draft.split(count)))  # type: ignore[call-overload]
+        with one_thread_workers(count) as pool:
+            done = list(pool.map(self._sweep, draft.split(count)))
         every_levels, every_logits, every_passes = zip(*done, strict=True)
         most = [max(row) for row in zip(*every_passes, strict=True)]
         return torch.cat(every_levels), torch.cat(every_logits), sum(most)

@@ -11,7 +11,6 @@ function of the step.
 import copy
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +24,7 @@ from pixelcnn.density.layers import CausalConv2d
 from pixelcnn.density.metrics import bits_per_dim
 from pixelcnn.density.model import CHUNK, PixelCNN
 from pixelcnn.density.networks import GatedNetwork
-from pixelcnn.devices import autocast, one_thread_per_operation, resolve_precision
+from pixelcnn.devices import autocast, one_thread_workers, resolve_precision
 from pixelcnn.training.checkpoint import State, random_state, restore_random_state
 from pixelcnn.training.muon import Muon
 
@@ -343,7 +342,7 @@ def _compute_gradients(run: Run, levels: Tensor, labels: Tensor, freehand: Tenso
         loss, *gradients = part(levels, labels, freehand)
     else:
         parts = [each.tensor_split(count) for each in (levels, labels, freehand)]
-        with one_thread_per_operation(), ThreadPoolExecutor(count) as pool:
+        with one_thread_workers(count) as pool:
             loss, *gradients = (sum(each) for each in zip(*pool.map(part, *parts), strict=True))
     for p, gradient in zip(params, gradients, strict=True):
         p.grad = gradient
