@@ -1,9 +1,9 @@
-"""The judge of `bench.quality`: a small CNN that tells which digit a thresholded image shows.
+"""The judge of `bench.quality` and `bench.hands`: a small CNN that tells which digit an image shows.
 
-Its layout is LeNet-5's (LeCun et al. 1998, "Gradient-based learning applied to document recognition",
-section II.B): two 5x5 convolutions, each followed by pooling, then 120, 84 and 10 features. It deviates by
-ReLU, max pooling, more channels, dropout and a softmax. The 84 features before the last layer are those
-that the Frechet distance compares.
+Images are thresholded. Its layout is LeNet-5's (LeCun et al. 1998, "Gradient-based learning applied to
+document recognition", section II.B): two 5x5 convolutions, each followed by pooling, then 120, 84 and 10
+features. It deviates by ReLU, max pooling, more channels, dropout and a softmax; for free-hand digits there
+is a third convolution. The 84 features before the last layer are those that the Frechet distance compares.
 
 It is trained once, on the training split alone, and cached under a name that its recipe decides.
 """
@@ -21,24 +21,28 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from bench.drawings import draw_by_random_hands
 from pixelcnn.data.datasets import Images, training_batches
+from pixelcnn.data.freehand import trace
 from pixelcnn.data.pixels import quantize, to_input
 
 CLASSES = 10
-KERNEL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that decides the judge's weights, on images of 28x28 pixels."""
 
-    channels: tuple[int, int] = (32, 64)  # of the two convolutions
+    channels: tuple[int, ...] = (32, 64)  # of the convolutions
+    kernel: int = 5
+    padding: int = 0
     hidden: int = 120
     features: int = 84
     dropout: float = 0.2  # before the last two layers
     epochs: int = 8
     batch_size: int = 64
     lr: float = 1e-3  # of Adam
+    freehand: float = 0.0  # share of the images that random hands draw anew in each epoch
     gamma: float = 0.7  # factor of the learning rate after each epoch
     seed: int = 0  # of weights, order and dropout
     least_accuracy: float = 0.99  # on the test images; a worse judge is refused
@@ -58,17 +62,16 @@ class Judge(nn.Module):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        first, second = recipe.channels
-        side = ((28 - KERNEL + 1) // 2 - KERNEL + 1) // 2
+        layers: list[nn.Module] = []
+        side, before = 28, 1
+        for channels in recipe.channels:
+            convolution = nn.Conv2d(before, channels, recipe.kernel, padding=recipe.padding)
+            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+            side, before = (side + 2 * recipe.padding - recipe.kernel + 1) // 2, channels
         self.body = nn.Sequential(
-            nn.Conv2d(1, first, KERNEL),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(first, second, KERNEL),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
+            *layers,
             nn.Flatten(),
-            nn.Linear(second * side * side, recipe.hidden),
+            nn.Linear(before * side * side, recipe.hidden),
             nn.ReLU(),
             nn.Dropout(recipe.dropout),
             nn.Linear(recipe.hidden, recipe.features),
@@ -157,9 +160,14 @@ def _train(images: Images, recipe: Recipe) -> Judge:
         judge = Judge(recipe)
         optimizer = torch.optim.Adam(judge.parameters(), lr=recipe.lr)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, recipe.gamma)
+        strokes = trace(images.greys) if recipe.freehand else None
         for epoch in tqdm(range(recipe.epochs), "judge", unit="epoch", disable=None):
+            seen = images
+            if strokes is not None:
+                hands = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+                seen = draw_by_random_hands(images, strokes, hands, recipe.freehand)
             for ink, labels, _ in training_batches(
-                images,
+                seen,
                 levels=2,
                 binarization="threshold",
                 batch_size=recipe.batch_size,

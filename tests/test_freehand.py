@@ -252,6 +252,7 @@ def test_greys_of_another_kind_are_refused():
         trace(torch.zeros(2, 3, 28, 28, dtype=torch.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("MNIST_DIR" not in os.environ, reason="needs MNIST")
 def test_real_digits_are_drawn_whole_and_on_the_pad():
     images = load_images("MNIST", Path(os.environ["MNIST_DIR"]), "validation")

@@ -56,10 +56,10 @@ def _draw_line(strokes: Strokes, hand: Hand, size: torch.Size) -> Tensor:
     moved = move(hand, segments.flatten(1, 2), size) + hand.shift[:, None]
     moved = moved + torch.tensor([size[1], size[0]], device=moved.device) / 2
     shown = _cut(hand, segments.mean(2)) > 0
-    return _paint(moved.unflatten(1, (-1, 2)), shown, hand.pen, size)[:, None]
+    return paint(moved.unflatten(1, (-1, 2)), shown, hand.pen, size)[:, None]
 
 
-def _paint(segments: Tensor, shown: Tensor, pen: Tensor, size: torch.Size) -> Tensor:
+def paint(segments: Tensor, shown: Tensor, pen: Tensor, size: torch.Size) -> Tensor:
     """A pixel takes as much ink as the pen covers of it, nearly: the pen's radius less its distance.
 
     Args:

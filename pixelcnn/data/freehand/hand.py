@@ -139,22 +139,38 @@ def random_hands(greys: Tensor, strokes: Strokes, generator: torch.Generator) ->
 
 def _place(greys: Tensor, strokes: Strokes, hand: Hand, uniform: Callable[..., Tensor]) -> Hand:
     """Reduce what is too large for the pad, and shift each digit to somewhere on it."""
-    pad = torch.tensor([greys.shape[3], greys.shape[2]], device=greys.device)  # (x, y)
-    low, high = _extent(greys, strokes, hand)
-    edge = (1 - hand.threshold) * torch.maximum(hand.scale_x, hand.scale_y)
-    reach = torch.where(hand.redrawn, hand.pen / 2, edge + hand.growth.clamp(min=0))[:, None]
-    room = pad - 2 * reach - uniform(0, 2, 1)
-    fit = (room / (high - low).clamp(min=0.1)).amin(1).clamp(max=1)
-    low, high = low * fit[:, None], high * fit[:, None]
-    first, last = reach - pad / 2 - low, pad / 2 - reach - high
-    shift_x, shift_y = (first + (last - first) * uniform(0, 1, 2)).T
+    fit, first, last = _limits(greys, strokes, hand, margin=uniform(0, 2, 1))
+    return _moved(hand, fit, first + (last - first) * uniform(0, 1, 2))
+
+
+def keep_on_pad(greys: Tensor, strokes: Strokes, hand: Hand) -> Hand:
+    """The same hands, but what is too large for the pad is reduced, and what leaves it is shifted back."""
+    fit, first, last = _limits(greys, strokes, hand, margin=torch.zeros(1, 1, device=greys.device))
+    return _moved(hand, fit, hand.shift.clamp(first, last))
+
+
+def _moved(hand: Hand, fit: Tensor, shift: Tensor) -> Hand:
     return replace(
         hand,
         scale_x=hand.scale_x * fit,
         scale_y=hand.scale_y * fit,
-        shift_x=shift_x,
-        shift_y=shift_y,
+        shift_x=shift[:, 0],
+        shift_y=shift[:, 1],
     )
+
+
+def _limits(
+    greys: Tensor, strokes: Strokes, hand: Hand, margin: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The factor (B,) that makes digits fit the pad less a margin; the ends of their shifts (B, 2)."""
+    pad = torch.tensor([greys.shape[3], greys.shape[2]], device=greys.device)  # (x, y)
+    low, high = _extent(greys, strokes, hand)
+    edge = (1 - hand.threshold) * torch.maximum(hand.scale_x, hand.scale_y)
+    reach = torch.where(hand.redrawn, hand.pen / 2, edge + hand.growth.clamp(min=0))[:, None]
+    room = pad - 2 * reach - margin
+    fit = (room / (high - low).clamp(min=0.1)).amin(1).clamp(max=1)
+    low, high = low * fit[:, None], high * fit[:, None]
+    return fit, reach - pad / 2 - low, pad / 2 - reach - high
 
 
 def _extent(greys: Tensor, strokes: Strokes, hand: Hand) -> tuple[Tensor, Tensor]:
