@@ -46,7 +46,7 @@ def server_url(*, space: bool = False) -> str:
     atexit.register(folder.cleanup)
     for name, model in tiny_models().items():
         save(model, Path(folder.name) / name)
-    for name in ("metrics.json", "log.jsonl", "samples-epoch-001.png"):
+    for name in ("metrics.json", "log.jsonl", "samples-epoch-003.png"):
         shutil.copy(Path("weights/binary") / name, Path(folder.name) / "binary")
     variables = {"HF_HUB_OFFLINE": "1"}
     if space:
