@@ -23,7 +23,12 @@ SPACE = "someone/digits"
 
 
 def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
-    small = {"inner_dim": 4, "dilations": (1, 1)}
+    small = {
+        "inner_dim": 4,
+        "dilations": (1, 1),
+        "horizontal_dim": 4,
+        "horizontal_dilations": (1, 1),
+    }
     configs = {
         "binary": pixelcnn.ModelConfig(num_classes=10, **small),
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),

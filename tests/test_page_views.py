@@ -166,6 +166,6 @@ def test_how_it_works_shows_how_the_weights_came_about(visit, device):
     view = page.locator("#view-how")
     expect(view.get_by_role("cell", name="threshold")).to_be_visible()
     expect(view.get_by_role("img", name="Loss by epoch")).to_be_visible()
-    expect(view.get_by_role("img", name="Samples after epoch 1")).to_be_visible()
+    expect(view.get_by_role("img", name="Samples after epoch 3")).to_be_visible()
     widest = "all => Math.max(...all.map((each) => each.getBoundingClientRect().right))"
     assert view.locator("*").evaluate_all(widest) <= device["width"]
