@@ -25,7 +25,7 @@ SPACE = "someone/digits"
 def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
     small = {"inner_dim": 4, "dilations": (1, 1)}
     configs = {
-        "binary": pixelcnn.ModelConfig(num_classes=10, **small),
+        "binary": pixelcnn.ModelConfig(num_classes=10, freehand=True, **small),
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
         "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=10, **small),
     }
