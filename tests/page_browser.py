@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,30 @@ def wait_for_completions(page):
         "document.querySelector('.completions').dataset.version"
         " === document.querySelector('.pad').dataset.version"
     )
+
+
+def asked_of(request):
+    """The server function that a request calls, and the arguments; (None, None) if it calls none."""
+    if "component_server" not in request.url:
+        return None, None
+    call = request.post_data_json
+    [arguments] = call["data"] if isinstance(call["data"], list) else [call["data"]]
+    return call["fn_name"], arguments
+
+
+@contextmanager
+def noted_calls(page):
+    """The calls of server functions within the block: a list of names and arguments."""
+    calls = []
+
+    def note(request):
+        name, arguments = asked_of(request)
+        if name:
+            calls.append((name, arguments))
+
+    page.on("request", note)
+    yield calls
+    page.remove_listener("request", note)
 
 
 def pixels(page, selector):

@@ -30,7 +30,7 @@ def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
         "horizontal_dilations": (1, 1),
     }
     configs = {
-        "binary": pixelcnn.ModelConfig(num_classes=10, **small),
+        "binary": pixelcnn.ModelConfig(num_classes=10, freehand=True, **small),
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
         "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=10, **small),
     }

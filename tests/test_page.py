@@ -47,8 +47,16 @@ def test_a_link_brings_someone_else_to_the_same_samples_and_the_same_digit(visit
     expect(words).to_contain_text(f"{total} in all")
 
 
-def test_a_broken_link_still_opens_the_page(visit):
-    page = visit("view=nowhere&model=none&rows=-1&seed=x&ink=%25%25&label=77")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "view=nowhere&model=none&rows=-1&seed=x&ink=%25%25&label=77",
+        "view=constructor&model=constructor&seed=4294967296",
+        "view=toString&model=__proto__",
+    ],
+)
+def test_a_broken_link_still_opens_the_page(visit, query):
+    page = visit(query)
     wait_for_completions(page)
     expect(page.locator("#view-draw")).to_be_visible()
 
@@ -80,6 +88,29 @@ def test_axe_finds_no_serious_fault(visit, width, scheme):
         faults = Axe().run(page, context=".pixelcnn").response["violations"]
         found += [(view, f["id"], f["nodes"][0]["html"]) for f in faults if f["impact"] in SERIOUS]
     assert found == []
+
+
+def test_after_a_refusal_the_newest_request_goes_on(visit):
+    page = visit()
+    wait_for_completions(page)
+    script = page.evaluate("document.querySelector('link[href*=\"css/base.css\"]').href")
+    done = page.evaluate(
+        """async (url) => {
+          const { newestOnly, Refusal } = await import(url);
+          const begun = [];
+          const send = newestOnly(async (request) => {
+            begun.push(request);
+            await new Promise((done) => setTimeout(done, 20));
+            if (request === "first") throw new Refusal("No.");
+          });
+          const first = send("first").catch((refusal) => refusal.message);
+          send("second");
+          send("third");
+          return [await first, await new Promise((done) => setTimeout(done, 100)), begun];
+        }""",
+        script.replace("css/base.css", "js/ask.js"),
+    )
+    assert done == ["No.", None, ["first", "third"]]
 
 
 def test_tabs_are_reached_by_keyboard(visit):

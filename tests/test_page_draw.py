@@ -5,7 +5,16 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.page_browser import devices, ink, mouse, on_pad, pixels, stroke, wait_for_completions
+from tests.page_browser import (
+    devices,
+    ink,
+    mouse,
+    noted_calls,
+    on_pad,
+    pixels,
+    stroke,
+    wait_for_completions,
+)
 from tests.page_server import picture_of_a_one
 
 pytestmark = pytest.mark.browser
@@ -238,3 +247,16 @@ def test_a_model_of_greys_without_classes(visit):
     expect(page.locator(".posterior")).to_be_hidden()
     page.get_by_role("tab", name="Watch").click()
     expect(page.locator(".readout")).to_contain_text("of 3")
+
+
+@pytest.mark.parametrize(("name", "knows_both"), [("binary", True), ("residual", False)])
+def test_the_pad_is_read_as_any_hand_where_the_model_knows_it(visit, name, knows_both):
+    page = visit(f"model={name}")
+    wait_for_completions(page)
+    with noted_calls(page) as calls:
+        stroke(page, SEVEN)
+        wait_for_completions(page)
+        page.get_by_role("button", name="Completion 1,").click()
+        expect(page.locator(".watch-explained")).to_contain_text("in all")
+    hands = {call: arguments["freehand"] for call, arguments in calls}
+    assert hands == {"complete": knows_both, "trace": knows_both}

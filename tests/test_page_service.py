@@ -23,6 +23,7 @@ from pixelcnn.ui.service import PRESETS, Service, _best_tops
 from tests.page_server import picture_of_a_one, tiny_models
 
 SIZE = 28
+BLANK = [[0] * SIZE] * SIZE
 
 
 def encoded(data):
@@ -140,6 +141,21 @@ def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
     assert len(plain["levels"]) == len(PRESETS)
 
 
+@pytest.mark.parametrize("name", ["binary", "gray"])
+def test_answers_do_not_depend_on_drawings_before(name):
+    model = tiny_models()[name].double()
+    settings = {"count": 4, "label": None, "freehand": False, "temperature": 1.0, "seed": 3}
+    image, sampler = torch.zeros(1, 1, SIZE, SIZE, dtype=torch.long), Sampler(model)
+    for row in (4, 9, 6, 9, 2):  # a pen that moves
+        image[0, 0, row, 5 + row] = 1
+        for rows in (14, 11):
+            answer, alone = (
+                answers.complete(name, each, image, rows=rows, distinct=False, **settings)
+                for each in (sampler, Sampler(model))
+            )
+            assert answer == alone
+
+
 @pytest.mark.parametrize("name", ["binary", "residual"])
 def test_an_answer_computes_the_posterior_once(name, monkeypatch):
     model, calls = tiny_models()[name], []
@@ -158,6 +174,28 @@ def test_an_answer_computes_the_posterior_once(name, monkeypatch):
         answer = answers.complete(name, Sampler(model), image, rows=14, label=label, **settings)
         assert len(calls) == 1
         assert sum(answer["posterior"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_each_hand_is_a_model_of_its_own():
+    service = Service(tiny_models(), ModelExecutor())
+    for method, settings in (
+        (service.sample, {"count": 4, "label": 3, "seed": 1}),
+        (service.complete, {"levels": BLANK, "rows": 2, "count": 4, "seed": 1}),
+        (service.trace, {"levels": BLANK, "label": 3}),
+        (service.posterior, {"levels": BLANK}),
+    ):
+        told, mnist, anyone = (
+            asyncio.run(method(**settings, **hand))
+            for hand in ({}, {"freehand": False}, {"freehand": True})
+        )
+        assert told == mnist
+        assert anyone != mnist
+        if method != service.posterior:
+            assert (mnist.pop("freehand"), anyone.pop("freehand")) == (False, True)
+            assert anyone != mnist
+        sentence = "This model knows MNIST's hand only: freehand must be false."
+        with pytest.raises(ValueError, match=sentence):
+            asyncio.run(method(**settings, freehand=True, model="residual"))
 
 
 def test_presets_have_their_ink_in_the_top_half():
@@ -194,6 +232,8 @@ def test_models_are_loaded_and_run_by_one_thread():
 def test_results_are_shown_where_the_folder_has_them(tmp_path):
     model = tiny_models()["binary"]
     assert describe(model, tmp_path)["metrics"] is None
+    assert describe(model, tmp_path)["freehand"] is True
+    assert describe(tiny_models()["gray"], tmp_path)["freehand"] is False
     (tmp_path / "metrics.json").write_text('{"nats_per_image": 55.5}')
     losses = {"train_nats_per_image": 60.5, "validation_nats_per_image": 58.5}
     (tmp_path / "log.jsonl").write_text(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.page_browser import devices, pixels
+from tests.page_browser import asked_of, devices, noted_calls, pixels
 
 pytestmark = pytest.mark.browser
 
@@ -55,6 +55,78 @@ def test_sample_by_keyboard(visit, device):
     page.keyboard.press("Enter")
     expect(page.locator(".sample-explained")).to_contain_text("On average")
     expect(holder).to_have_attribute("data-seed", kept)
+
+
+def total(page):
+    """Nats of the digit in Watch."""
+    words = page.locator(".watch-explained")
+    expect(words).to_contain_text("in all")
+    return float(words.inner_text().split("so far, ")[1].split(" in all")[0])
+
+
+@devices
+def test_either_hand_is_sampled_and_watched_as_such(visit, device):
+    page = visit("view=sample&count=3&seed=11", **device)
+    captions = page.locator(".samples .caption")
+    expect(captions).to_have_count(3)
+    before = captions.all_inner_texts()
+    hand = page.get_by_label("Hand")
+    expect(hand).to_have_value("false")
+    hand.select_option("any hand")
+    page.get_by_label("Seed", exact=True).fill("11")
+    with noted_calls(page) as calls:
+        page.get_by_role("button", name="Sample", exact=True).click()
+        expect(page.locator(".sample-explained")).to_contain_text("any place and size")
+        nats = captions.all_inner_texts()
+        assert nats != before
+        page.get_by_role("button", name="Sample 2,").click()
+        watched = total(page)
+    assert [(call, arguments["freehand"]) for call, arguments in calls] == [
+        ("sample", True),
+        ("trace", True),
+    ]
+    assert watched == pytest.approx(
+        float(nats[1].removesuffix(" nats")), abs=0.6
+    )  # both are rounded
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".notice")).to_contain_text("clipboard")
+    page.goto(page.evaluate("navigator.clipboard.readText()"))
+    assert total(page) == watched
+    page.get_by_role("tab", name="Sample").click()
+    page.goto(page.url.split("?")[0] + "?view=sample&count=3&seed=11&freehand=true")
+    expect(captions).to_have_text(nats)
+    page.get_by_text("Greys").click()
+    expect(hand).to_be_hidden()
+    expect(page.locator(".samples .digit")).to_have_count(3)
+    page.get_by_text("Binary").click()
+    expect(hand).to_have_value("false")
+
+
+def test_the_digit_asked_for_last_is_the_one_that_is_watched(visit):
+    page = visit("view=sample&count=8&seed=3", motion="reduce")
+    expect(page.locator(".samples .digit")).to_have_count(8)
+    captions = page.locator(".samples .caption").all_inner_texts()
+    nats = [float(caption.removesuffix(" nats")) for caption in captions]
+    first, second = nats.index(max(nats)), nats.index(min(nats))
+    assert nats[first] > nats[second] + 2
+    held = []
+
+    def hold_the_first(route):
+        if asked_of(route.request)[0] == "trace" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server/**", hold_the_first)
+    page.get_by_role("button", name=f"Sample {first + 1},").click()
+    page.get_by_role("tab", name="Sample").click()
+    page.get_by_role("button", name=f"Sample {second + 1},").click()
+    assert total(page) == pytest.approx(nats[second], abs=0.6)
+    with page.expect_response("**/component_server/**"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert total(page) == pytest.approx(nats[second], abs=0.6)
+    page.unroute_all(behavior="wait")
 
 
 @devices

@@ -1,7 +1,9 @@
 """The fast sampler against the naive one, and both against exact probabilities."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -326,6 +328,87 @@ def test_seeded_draw_leaves_the_global_generator_alone():
     assert torch.get_rng_state().equal(before)
 
 
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_a_seed_may_be_any_kind_of_integer(seed):
+    model = wild_model(toy_config(num_classes=3))
+    plain = generate(model, 5, seed=seed)
+    assert plain.seed == seed
+    for kind in (np.int64, np.uint32, torch.tensor):
+        other = generate(model, 5, seed=kind(seed))
+        assert other.seed == seed
+        assert type(other.seed) is int
+        assert other.levels.equal(plain.levels)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, 1.0, True, False, "7", np.int64(-1)])
+def test_a_seed_is_a_whole_number_of_32_bits(seed):
+    model = wild_model(toy_config(num_classes=3))
+    sentence = exactly(f"seed must be a whole number from 0 to 4294967295, got {seed!r}.")
+    with pytest.raises(ValueError, match=sentence):
+        generate(model, 1, seed=seed)
+    with pytest.raises(ValueError, match=sentence):
+        complete(model, random_levels(model.config, 1), rows=2, seed=seed)
+
+
+@pytest.fixture
+def float64_by_default():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@architectures
+@likelihoods
+def test_the_default_dtype_changes_no_digit_of_a_seed(architecture, likelihood, request):
+    model = wild_model(toy_config(architecture, likelihood, num_classes=3), dtype=torch.float32)
+    levels = random_levels(model.config, 4)
+    before = generate(model, 20, seed=5), complete(model, levels, rows=2, count=5, seed=5)
+    request.getfixturevalue("float64_by_default")
+    after = generate(model, 20, seed=5), complete(model, levels, rows=2, count=5, seed=5)
+    for one, other in zip(before, after, strict=True):
+        assert one.levels.equal(other.levels)
+        assert one.label.equal(other.label)
+
+
+@architectures
+@likelihoods
+def test_one_sampler_serves_several_threads(architecture, likelihood):
+    config = toy_config(architecture, likelihood, num_classes=3, freehand=True)
+    model, given = wild_model(config), random_levels(config, 1)
+
+    def draw(sampler, seed):
+        hand = {"freehand": bool(seed % 2)}
+        drawn = sampler.generate(4, seed=seed, **hand)
+        completed = sampler.complete(given, rows=2, count=4, seed=seed, **hand)
+        return drawn.levels, drawn.label, completed.levels, completed.label
+
+    shared, seeds = Sampler(model), range(12)
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda seed: draw(shared, seed), seeds))
+    for seed, drawn in zip(seeds, together, strict=True):
+        alone = draw(Sampler(model), seed)
+        assert all(one.equal(other) for one, other in zip(drawn, alone, strict=True))
+
+
+@architectures
+@likelihoods
+def test_autocast_changes_no_digit_and_no_posterior(architecture, likelihood):
+    model = wild_model(toy_config(architecture, likelihood, num_classes=3), dtype=torch.float32)
+    levels = random_levels(model.config, 8)
+
+    def everything():
+        drawn = generate(model, 20, seed=5)
+        completed = complete(model, levels, rows=2, count=5, seed=5)
+        posterior = digit_posterior(model, levels, rows=2)
+        return drawn.levels, drawn.log_prob, completed.levels, completed.log_prob, posterior
+
+    plain = everything()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert model(levels, 0).dtype == torch.bfloat16  # else nothing is tested
+        cast = everything()
+    assert all(one.equal(other) for one, other in zip(plain, cast, strict=True))
+
+
 @architectures
 @likelihoods
 def test_label_may_be_one_for_all_or_one_for_each(architecture, likelihood):
@@ -526,7 +609,33 @@ def test_temperature_zero_draws_the_mode_whatever_the_seed(
     assert samples.levels.equal(probability.argmax(0))
 
 
+@architectures
+@likelihoods
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [5e-324, 1e-46, 1e-39, 1e-37])
+def test_the_coldest_temperatures_draw_the_mode(architecture, likelihood, dtype, temperature):
+    model = wild_model(toy_config(architecture, likelihood, num_classes=3), dtype=dtype)
+    cold, mode = (generate(model, 6, 1, temperature=each, seed=0) for each in (temperature, 0))
+    assert mode.levels.any()
+    assert cold.levels.equal(mode.levels)
+
+
 # What is refused
+
+
+@architectures
+def test_a_model_in_training_mode_is_refused(architecture):
+    model = PixelCNN(toy_config(architecture, num_classes=3, dropout=0.1))
+    levels = random_levels(model.config, 1)
+    sentence = exactly("Sampling needs a model in eval mode: call model.eval() first.")
+    for call in (
+        lambda: generate(model, 1),
+        lambda: complete(model, levels, rows=2),
+        lambda: digit_posterior(model, levels, rows=2),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+    generate(model.eval(), 1)
 
 
 @pytest.mark.parametrize("count", [0, -1])

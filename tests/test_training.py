@@ -3,14 +3,19 @@ import math
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data.datasets import Images
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.sampling.draft import Draft
+from pixelcnn.sampling.naive import draw_naive
 from pixelcnn.store import hub
-from pixelcnn.store.folder import BEST, CHECKPOINT, CURVES, LAST, LOG, TRAINING, sha256
+from pixelcnn.store.folder import BEST, CHECKPOINT, CURVES, LAST, LOG, TRAINING, grid_name, sha256
+from pixelcnn.store.grid import grid
 from pixelcnn.store.stages import Origin, Result, read_stages
 from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelcnn.training.loop import (
@@ -320,3 +325,25 @@ def test_threads_divide_a_batch_and_add_up_to_the_same_gradients():
     finally:
         torch.set_num_threads(before)
     torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_each_grid_shows_digits_of_the_weights_of_its_epoch(tmp_path):
+    """Fused AdamW changes the weights in place, and their version stays what it was."""
+    config = replace(CONFIG, ema=0.0, epochs=2, sample_epochs=(1, 2), grad_clip=0.0)
+    folder, run = RunFolder.new(tmp_path), start(replace(MODEL, dropout=0.0), config, CPU)
+    grids = {}
+
+    def compare(run):
+        folder.after_epoch(run)
+        epoch = run.history[-1]["epoch"]
+        generator = torch.Generator().manual_seed(config.seed)
+        uniforms = torch.rand(64, 1, 6, 6, generator=generator)
+        label = (torch.tensor([0.5]) <= torch.rand(64, 1, generator=generator)).sum(-1)
+        draft = Draft(levels=torch.zeros_like(uniforms).long(), uniforms=uniforms, condition=label)
+        levels, _ = draw_naive(run.evaluated, draft)
+        grids[epoch] = np.asarray(grid(levels, 2))
+        saved = np.asarray(Image.open(tmp_path / grid_name(epoch)))
+        assert (saved == grids[epoch]).all(), epoch
+
+    assert train(folder, run, after_epoch=compare)
+    assert (grids[1] != grids[2]).any()

@@ -22,6 +22,7 @@ def describe(model: PixelCNN, folder: Path) -> dict[str, Any]:
         "width": c.width,
         "levels": c.levels,
         "classes": c.num_classes,
+        "freehand": c.freehand,
         "architecture": c.architecture,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "metrics": _json(folder / METRICS),

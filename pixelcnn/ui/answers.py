@@ -14,14 +14,17 @@ Answer = dict[str, Any]
 EXTRA_DRAWS = 2  # at most, in search of completions that differ
 
 
-def sample(name: str, sampler: Sampler, *, count: int, **settings: Any) -> Answer:
+def sample(
+    name: str, sampler: Sampler, *, count: int, freehand: bool = False, **settings: Any
+) -> Answer:
     """Draw digits; see `Service.sample`."""
-    samples = sampler.generate(count, **settings)
+    samples = sampler.generate(count, freehand=freehand, **settings)
     return {
         "levels": samples.levels[:, 0].tolist(),
         "labels": None if samples.label is None else samples.label.tolist(),
         "nats": rounded(-samples.log_prob.sum((1, 2, 3))),
         "seed": samples.seed,
+        "freehand": freehand,
         "model": name,
     }
 
@@ -73,6 +76,7 @@ def complete(
         "posterior": None if posterior is None else rounded(posterior[0]),
         "rows": rows,
         "seed": seed,
+        "freehand": freehand,
         "model": name,
     }
 
@@ -131,6 +135,7 @@ def trace(
         "label": label,
         "rows": rows,
         "digits": None if digits is None else rounded(digits, 3),
+        "freehand": freehand,
         "model": name,
         **{key: rounded(value[0, 0]) for key, value in shown.items()},
     }

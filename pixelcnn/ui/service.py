@@ -74,7 +74,8 @@ class Service:
                 know both hands.
 
         Returns:
-            levels (count x H x W), labels, nats (of each digit, given its label), seed, model.
+            levels (count x H x W), labels, nats (of each digit, given its label), seed, freehand,
+            model.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
@@ -117,7 +118,7 @@ class Service:
         Returns:
             levels (count x H x W, the most probable first), labels, nats (of the rows drawn, and of the label
             where it was drawn too), times (how often each was drawn), posterior (of the digit, given the
-            rows), rows, seed, model.
+            rows), rows, seed, freehand, model.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
@@ -152,8 +153,9 @@ class Service:
             freehand: see `sample`.
 
         Returns:
-            levels, label, rows; expected (mean level, 0 to 1), nats and entropy (H x W each); digits
-            (H*W+1 x classes: how probable each is before the first pixel and after each, to 3 decimals).
+            levels, label, rows, freehand, model; expected (mean level, 0 to 1), nats and entropy (H x W
+            each); digits (H*W+1 x classes: how probable each is before the first pixel and after each, to 3
+            decimals).
         """
         name, chosen = self._model(model)
         return await self.executor.run(

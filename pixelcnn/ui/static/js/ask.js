@@ -26,12 +26,12 @@ async function call(server, name, request) {
 
 /**
  * Run `work` on the newest request: one at a time, those in between are dropped.
- * Nothing is ever queued, so the answer is never older than one call.
+ * Nothing is ever queued, so the answer is never older than one call. After a failure the newest goes on.
  */
 export function newestOnly(work) {
   let waiting = null;
   let running = false;
-  return async (request) => {
+  return async function run(request) {
     waiting = request;
     if (running) return;
     running = true;
@@ -43,6 +43,7 @@ export function newestOnly(work) {
       }
     } finally {
       running = false;
+      if (waiting) void run(waiting);
     }
   };
 }

@@ -5,7 +5,7 @@ import { makeBars } from "./bars.js";
 import { COMPLETIONS, Completions, meanInk, scarcity } from "./completions.js";
 import { makeDivider } from "./divider.js";
 import { Ink } from "./ink.js";
-import { pack, unpack, wholeNumber } from "./link.js";
+import { MAX_SEED, pack, unpack, wholeNumber } from "./link.js";
 import { Pad } from "./pad.js";
 import { inks, paint } from "./raster.js";
 import { inkOf, Starts } from "./starts.js";
@@ -82,7 +82,7 @@ export class DrawView {
     const count = this.count;
     const levels = query.get("ink") && unpack(query.get("ink"), { height, width, count });
     if (levels) this.#start(inkOf(levels, count));
-    this.seed = wholeNumber(query.get("seed"), 0, 2 ** 53 - 1) ?? this.seed;
+    this.seed = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? this.seed;
     this.#setLabel(wholeNumber(query.get("label"), 0, classes - 1));
     this.#setRows(wholeNumber(query.get("rows"), MARGIN, height - MARGIN) ?? this.rows);
   }
@@ -93,8 +93,9 @@ export class DrawView {
   }
 
   #watch(index) {
-    const { levels, labels, rows, model } = this.answer;
-    this.app.watch({ levels: levels[index], label: labels?.[index] ?? null, rows, model });
+    const { levels, labels, rows, freehand, model } = this.answer;
+    const label = labels?.[index] ?? null;
+    this.app.watch({ levels: levels[index], label, rows, freehand, model });
   }
 
   #wireTools() {
@@ -179,10 +180,9 @@ export class DrawView {
     const levels = this.#levels();
     if (!levels || this.app.view !== this) return;
     const { rows, label, seed, ink } = this;
-    this.refresh({
-      version: ink.version,
-      ask: { levels, rows, label, seed, count: COMPLETIONS, distinct: true, model: this.app.name },
-    });
+    const { name: model, info } = this.app;
+    const settings = { count: COMPLETIONS, distinct: true, freehand: info.freehand };
+    this.refresh({ version: ink.version, ask: { levels, rows, label, seed, ...settings, model } });
   }
 
   async #complete({ version, ask }, stale) {

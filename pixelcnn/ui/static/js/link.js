@@ -9,6 +9,8 @@ export function address(space, parameters) {
   return `${base}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
 }
 
+export const MAX_SEED = 2 ** 32 - 1;
+
 const bitsOf = (count) => Math.ceil(Math.log2(count));
 
 /** Rows of levels 0..count-1 as URL-safe base64. */

@@ -17,7 +17,7 @@ class App {
     this.files = import.meta.url.slice(0, import.meta.url.indexOf("file=") + "file=".length);
     this.query = new URLSearchParams(location.search);
     const asked = this.query.get("model");
-    this.name = asked in this.models ? asked : Object.keys(this.models)[0];
+    this.name = Object.hasOwn(this.models, asked) ? asked : Object.keys(this.models)[0];
     const standing = root.querySelector(".standing-notice");
     standing.textContent = props.notice ?? "";
     standing.hidden = !props.notice;
@@ -51,7 +51,7 @@ class App {
   start() {
     this.#each((view) => void view.setModel());
     const asked = this.query.get("view");
-    const name = asked in this.views ? asked : "draw";
+    const name = Object.hasOwn(this.views, asked) ? asked : "draw";
     this.views[name].restore(this.query);
     this.open(name);
   }
@@ -69,10 +69,10 @@ class App {
 
   /** Open an image in Watch. */
   watch(request) {
-    this.views.watch.loading = true;
+    const opened = this.views.watch.open(request); // first, as an empty view asks for a digit of its own
     this.open("watch");
     this.root.querySelector("[data-player=play]").focus(); // where space plays and pauses
-    return this.views.watch.open(request);
+    return opened;
   }
 
   open(name) {

@@ -1,10 +1,12 @@
 // Sample: a grid of fresh digits.
 
 import { newestOnly } from "./ask.js";
-import { wholeNumber } from "./link.js";
+import { MAX_SEED, wholeNumber } from "./link.js";
 import { digitButton, grow, paintLevels } from "./raster.js";
 import { savePng } from "./save.js";
 import { natsSentence } from "./words.js";
+
+const ANY_HAND = "Any hand draws at any place and size, with any pen.";
 
 export class SampleView {
   constructor(app, root) {
@@ -33,6 +35,7 @@ export class SampleView {
     );
     this.form.elements.label.replaceChildren(new Option("any", ""), ...digits);
     this.form.elements.label.disabled = !digits.length;
+    this.#setHand(this.form.elements.freehand.value === "true");
     this.answer = null;
     this.holder.replaceChildren();
     if (this.app.view === this) this.#submit();
@@ -49,7 +52,8 @@ export class SampleView {
   }
 
   state() {
-    return this.answer ? this.answer.settings : this.#settings();
+    const settings = this.answer ? this.answer.settings : this.#settings();
+    return { ...settings, freehand: settings.freehand || null };
   }
 
   restore(query) {
@@ -59,9 +63,17 @@ export class SampleView {
     elements.label.value = wholeNumber(query.get("label"), 0, classes - 1) ?? "";
     const temperature = Number(query.get("temperature") ?? 1);
     elements.temperature.value = temperature >= 0 && temperature <= 1.5 ? temperature : 1;
-    elements.seed.value = wholeNumber(query.get("seed"), 0, 2 ** 53 - 1) ?? "";
+    elements.seed.value = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? "";
     this.seedShown = false;
+    this.#setHand(query.get("freehand") === "true");
     this.#showValues();
+  }
+
+  /** A choice only for models that know both hands. */
+  #setHand(freehand) {
+    const choice = this.form.elements.freehand;
+    choice.parentElement.hidden = !this.app.info.freehand;
+    choice.value = String(freehand && this.app.info.freehand);
   }
 
   #showValues() {
@@ -72,11 +84,12 @@ export class SampleView {
   }
 
   #settings() {
-    const { count, label, temperature, seed, keep } = this.form.elements;
+    const { count, label, temperature, freehand, seed, keep } = this.form.elements;
     return {
       count: Number(count.value),
       label: label.value === "" ? null : Number(label.value),
       temperature: Number(temperature.value),
+      freehand: freehand.value === "true",
       seed: seed.value === "" || (this.seedShown && !keep.checked) ? null : Number(seed.value),
     };
   }
@@ -98,7 +111,7 @@ export class SampleView {
   }
 
   #fill(painter) {
-    const { levels, labels, nats } = this.answer;
+    const { levels, labels, nats, freehand } = this.answer;
     const max = this.app.info.levels - 1;
     this.holder.classList.toggle("many", levels.length > 16);
     this.holder.classList.toggle("few", levels.length <= 4);
@@ -118,7 +131,10 @@ export class SampleView {
     );
     this.png.disabled = false;
     const mean = nats.reduce((sum, each) => sum + each, 0) / nats.length;
-    this.#explain(`On average ${natsSentence(mean, "one of these")} Rarer shapes cost more.`);
+    this.#explain(
+      `On average ${natsSentence(mean, "one of these")} Rarer shapes cost more. ` +
+        (freehand ? ANY_HAND : ""),
+    );
   }
 
   #explain(sentence) {
@@ -126,7 +142,7 @@ export class SampleView {
   }
 
   #watch(k) {
-    const { levels, labels, model } = this.answer;
-    this.app.watch({ levels: levels[k], label: labels?.[k] ?? null, rows: 0, model });
+    const { levels, labels, freehand, model } = this.answer;
+    this.app.watch({ levels: levels[k], label: labels?.[k] ?? null, rows: 0, freehand, model });
   }
 }

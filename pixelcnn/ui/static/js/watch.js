@@ -15,6 +15,7 @@ export class WatchView {
     this.app = app;
     this.root = root;
     this.trace = null;
+    this.wanted = null; // what is asked for, until it is there
     this.fields = {}; // by model, what a pixel can see
     this.player = new Player(() => this.#paint());
     this.soFar = root.querySelector(".so-far");
@@ -34,12 +35,12 @@ export class WatchView {
     const { classes } = this.app.info;
     this.root.querySelector(".watch-posterior").hidden = !classes;
     this.bars = makeBars(this.root.querySelector(".watch-posterior .bars"), classes);
-    this.trace = null;
+    this.trace = this.wanted = null;
     if (this.app.view === this) this.#another();
   }
 
   show() {
-    if (!this.trace && !this.loading) this.#another();
+    if (!this.trace && !this.wanted) this.#another();
     else this.#paint();
   }
 
@@ -53,12 +54,13 @@ export class WatchView {
 
   state() {
     if (!this.trace) return {};
-    const { levels, rows, label } = this.trace;
-    return { digit: pack(levels, this.app.info.levels), rows, label };
+    const { levels, rows, label, freehand } = this.trace;
+    const digit = pack(levels, this.app.info.levels);
+    return { digit, rows, label, freehand: freehand || null };
   }
 
   restore(query) {
-    const { height, width, classes, levels: count } = this.app.info;
+    const { height, width, classes, freehand, levels: count } = this.app.info;
     const levels = query.get("digit") && unpack(query.get("digit"), { height, width, count });
     if (!levels) return;
     const rows = wholeNumber(query.get("rows"), 0, height) ?? 0;
@@ -66,36 +68,44 @@ export class WatchView {
       levels,
       rows,
       label: wholeNumber(query.get("label"), 0, classes - 1),
+      freehand: freehand && query.get("freehand") === "true",
       model: this.app.name,
     });
   }
 
   /** Fetch the trace of an image and play it from its first drawn row on. */
   async open(request) {
-    this.loading = true;
     this.player.pause();
-    try {
-      this.trace = await this.app.ask("trace", request);
-    } finally {
-      this.loading = false;
-    }
+    const trace = await this.#newest("trace", request);
+    if (!trace) return;
+    this.trace = trace;
     this.sums = runningNats(this.trace);
     const { levels, rows } = this.trace;
     const total = levels.length * levels[0].length;
     this.scrubber.max = total;
     this.player.load(total, rows * levels[0].length);
     if (this.field.checked) await this.#loadField();
+    if (this.trace !== trace) return;
     if (lessMotion()) this.player.seek(total);
     else this.player.play();
   }
 
   async #another() {
-    this.loading = true;
-    const { levels, labels, model } = await this.app.ask("sample", {
-      count: 1,
-      model: this.app.name,
-    });
-    await this.open({ levels: levels[0], label: labels?.[0] ?? null, rows: 0, model });
+    const sample = await this.#newest("sample", { count: 1, model: this.app.name });
+    if (!sample) return;
+    const { levels, labels, freehand, model } = sample;
+    await this.open({ levels: levels[0], label: labels?.[0] ?? null, rows: 0, freehand, model });
+  }
+
+  /** The answer; null if something else is asked for, or the model changes, before it comes. */
+  async #newest(name, request) {
+    this.wanted = request;
+    try {
+      const answer = await this.app.ask(name, request);
+      return this.wanted === request ? answer : null;
+    } finally {
+      if (this.wanted === request) this.wanted = null;
+    }
   }
 
   #wireControls() {
