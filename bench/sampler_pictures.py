@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--weights", default=str(DOCS.parent / "weights" / "binary"))
     parser.add_argument("--label", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--out", type=Path, default=DOCS)
     flags = parser.parse_args()
     levels, rows = passes_of(pixelcnn.load(flags.weights), flags.label, flags.seed)

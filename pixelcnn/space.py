@@ -19,12 +19,13 @@ from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explai
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_FILES = (
-    "CONTRIBUTING.md",  # the README links to it
+    "CONTRIBUTING.md",  # as to docs and examples, the README links to it
     "LICENSE",
     "app.py",
     "docs/*.gif",
     "docs/*.md",
     "docs/*.png",
+    "examples/*",
     "pixelcnn/**/*.py",
     "pixelcnn/ui/static/**/*.*",
     "weights/*/*.json",
@@ -34,7 +35,7 @@ PAGE_FILES = (
     "weights/*/*.safetensors",
 )
 # Of an earlier upload, but for what someone else put there.
-REPLACED = ("CONTRIBUTING.md", "app.py", "docs/*", "pixelcnn/*", "weights/*")
+REPLACED = ("CONTRIBUTING.md", "app.py", "docs/*", "examples/*", "pixelcnn/*", "weights/*")
 
 TRAINING_ONLY = ("matplotlib", "torchvision", "tqdm")
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench import training
-from bench.reference import PlainPixelCNN, PlainRun
+from bench.reference import PlainRun, plain
 from pixelcnn.config import TrainConfig
 from pixelcnn.training.loop import start, train_step
 from tests.toys import random_labels, random_levels, toy_config, wild_model
@@ -25,20 +25,19 @@ def float64():
 def test_the_reference_is_the_same_function():
     model = wild_model(CONFIG)
     levels, label = random_levels(CONFIG, 3), random_labels(CONFIG, 3)
-    plain = PlainPixelCNN(model)
-    torch.testing.assert_close(plain(levels, label).unsqueeze(-1), model(levels, label))
+    torch.testing.assert_close(plain(model)(levels, label).unsqueeze(-1), model(levels, label))
 
 
 @pytest.mark.usefixtures("float64")
 def test_the_reference_takes_the_same_steps():
     config = TrainConfig(lr=1e-2, weight_decay=0.01, grad_clip=1.0, ema=0.998, precision="fp32")
     run = start(CONFIG, config, torch.device("cpu"))
-    plain = PlainRun(run.model, lr=1e-2, weight_decay=0.01, clip=1.0)
+    reference = PlainRun(run.model, lr=1e-2, weight_decay=0.01, clip=1.0)
     run.model.train()
     levels, label = random_levels(CONFIG, 8), random_labels(CONFIG, 8)
     hand = torch.zeros(8, dtype=torch.bool)
     pairs = [
-        (plain.step(levels, label, decay=0.998), train_step(run, levels, label, hand, 1.0))
+        (reference.step(levels, label, decay=0.998), train_step(run, levels, label, hand, 1.0))
         for _ in range(5)
     ]
     for theirs, ours in pairs:

@@ -1,10 +1,12 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pixelcnn.data import datasets as data
 from pixelcnn.data.datasets import (
     PART,
     Images,
@@ -90,6 +92,20 @@ def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "EMNIST", Stored)
     test = load_images("EMNIST", tmp_path, "test")
     assert (test.greys[0, 0] == torch.arange(784, dtype=torch.uint8).reshape(28, 28).T).all()
+
+
+def test_the_split_is_the_one_that_figures_were_measured_on(monkeypatch):
+    """Golden indices: with others, a model would be validated on images that it was fitted to."""
+    numbers = torch.arange(60_000)
+    greys = torch.zeros(60_000, 1, 1, 1, dtype=torch.uint8)
+    monkeypatch.setattr(data, "_read", lambda *_, **__: (greys, numbers))
+    train, validation = (
+        load_images("MNIST", Path(), split).labels for split in ("train", "validation")
+    )
+    assert (len(train), len(validation)) == (55_000, 5_000)
+    assert train[:4].tolist() == [36044, 10678, 57327, 55074]
+    assert validation[:4].tolist() == [30102, 43764, 35133, 50409]
+    assert torch.cat([train, validation]).sort().values.equal(numbers)
 
 
 @pytest.mark.parametrize(("levels", "binarization"), [(2, "none"), (4, "threshold")])

@@ -14,7 +14,10 @@ def test_quantize_is_exact_for_every_grey_and_number_of_levels():
 
 
 def test_two_levels_are_the_threshold():
-    assert THRESHOLD == 128
+    assert quantize(torch.tensor([THRESHOLD - 1, THRESHOLD], dtype=torch.uint8), 2).tolist() == [
+        0,
+        1,
+    ]
     assert quantize(GREYS, 2).tolist() == [0] * 128 + [1] * 128
 
 

@@ -138,10 +138,6 @@ def test_a_judge_that_errs_is_refused_and_not_kept(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_shipped_recipe_refuses_below_99_percent():
-    assert quality.RECIPE.least_accuracy == 0.99
-
-
 def test_a_damaged_cache_is_one_sentence(tmp_path):
     path = cache_path(tmp_path, SMALL)
     path.write_bytes(b"no weights")

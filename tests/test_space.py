@@ -101,6 +101,7 @@ def test_a_dry_run_writes_just_what_the_page_needs(folder, capsys):
         "README.md",
         "app.py",
         "docs",
+        "examples",
         "pixelcnn",
         "requirements.txt",
         "weights",
