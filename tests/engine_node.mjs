@@ -1,0 +1,76 @@
+// Runs the engine in Node, for test_engine.py: requests as JSON on the input, answers as JSON on the output.
+// `node tests/engine_node.mjs FOLDER`, where FOLDER holds config.json and model.safetensors.
+
+import { readFileSync } from "node:fs";
+import { Engine, finish, Refusal } from "../web/engine/engine.js";
+import { mixtureNats, posterior, uniformPosterior } from "../web/engine/mixture.js";
+
+const folder = process.argv[2];
+const module = new WebAssembly.Module(
+  readFileSync(new URL("../web/engine/engine.wasm", import.meta.url)),
+);
+
+const KINDS = {
+  rand: (engine, { seed, skip, count }) => [...engine.rand(seed, skip, count)],
+
+  // The logits of every row of an image, in one condition, computed a row at a time.
+  logits(engine, { levels, label, freehand }) {
+    engine.give(Uint8Array.from(levels));
+    const task = engine.read({ rows: engine.config.height, labels: [label], freehand });
+    const rows = [];
+    for (let done = false; !done; ) {
+      done = task.next().done;
+      rows.push([...engine.logits()]);
+    }
+    const trace = engine.readTrace({ label, freehand });
+    return { rows, ...Object.fromEntries(Object.entries(trace).map(([k, v]) => [k, [...v]])) };
+  },
+
+  posterior(engine, { levels, rows, freehand }) {
+    engine.give(Uint8Array.from(levels));
+    const logProbs = finish(engine.read({ rows, freehand }));
+    return { posterior: [...posterior(logProbs)], nats: mixtureNats(logProbs) };
+  },
+
+  // Some of `count` digits; below the first rows of `levels`, if there are any.
+  draw(engine, request) {
+    const { levels, rows, label, freehand, guesses = null } = request;
+    let known = null;
+    if (rows) engine.give(Uint8Array.from(levels));
+    if (engine.config.classes && label === null) {
+      known = rows
+        ? posterior(finish(engine.read({ rows, freehand })))
+        : uniformPosterior(engine.config.classes);
+    }
+    return request.indices.map((index, k) => {
+      const guess = guesses && Uint8Array.from(guesses[k]);
+      const sample = finish(engine.draw({ ...request, posterior: known, index, guess }));
+      const { logProb, entropy, expected, ...rest } = sample;
+      const sum = (values) => values.reduce((a, b) => a + b, 0);
+      const sums = [logProb, entropy, expected].map((values) => sum(values));
+      return { ...rest, levels: [...sample.levels], sums };
+    });
+  },
+
+  memory: (engine) => engine.memory,
+};
+
+function answer() {
+  const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
+  const engine = new Engine(module, config, readFileSync(`${folder}/model.safetensors`));
+  return JSON.parse(readFileSync(0, "utf8")).map(({ kind, ...request }) => {
+    try {
+      return KINDS[kind](engine, request);
+    } catch (error) {
+      if (error instanceof Refusal) return { refused: error.message };
+      throw error;
+    }
+  });
+}
+
+try {
+  process.stdout.write(JSON.stringify(answer()));
+} catch (error) {
+  if (!(error instanceof Refusal)) throw error;
+  process.stdout.write(JSON.stringify({ refused: error.message }));
+}

@@ -1,0 +1,183 @@
+// Tests of web/engine/pool.js, in Node's threads, for test_engine.py. MODEL_FOLDER holds a toy with classes, and
+// TRACE_OUT takes what a trace says, as JSON.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { Engine, finish } from "../web/engine/engine.js";
+import { posterior, uniformPosterior } from "../web/engine/mixture.js";
+import { isSupported, Pool, Refusal } from "../web/engine/pool.js";
+
+const folder = process.env.MODEL_FOLDER;
+const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
+const weights = readFileSync(`${folder}/model.safetensors`);
+const wasm = readFileSync(new URL("../web/engine/engine.wasm", import.meta.url));
+const engine = new Engine(new WebAssembly.Module(wasm), config, weights);
+const size = config.in_channels * config.height * config.width;
+const levels = Uint8Array.from({ length: size }, (_, k) => (k % 3 === 0 ? 1 : 0));
+const rows = Math.floor(config.height / 2);
+const request = { model: "toy", levels, rows, count: 6, seed: 5 };
+
+const workers = [];
+
+/** A thread with the face of a browser's worker. */
+function makeWorker() {
+  const thread = new Worker(new URL("./engine_worker.mjs", import.meta.url));
+  const worker = {
+    thread,
+    posted: [],
+    postMessage(message) {
+      this.posted.push(message);
+      thread.postMessage(message);
+    },
+    terminate: () => thread.terminate(),
+  };
+  thread.on("message", (data) => worker.onmessage?.({ data }));
+  thread.on("error", (error) => worker.onerror?.(error));
+  workers.push(worker);
+  return worker;
+}
+
+async function withPool(run, size = 2) {
+  const pool = new Pool({
+    size,
+    makeWorker,
+    wasm: `data:application/wasm;base64,${wasm.toString("base64")}`,
+  });
+  try {
+    await pool.add("toy", config, weights);
+    await run(pool);
+  } finally {
+    pool.close();
+  }
+}
+
+/** What one engine draws, without a pool. */
+function alone({ levels, rows = 0, count, label = null, ...rest }) {
+  if (rows) engine.give(levels);
+  const read = () =>
+    rows ? posterior(finish(engine.read({ rows }))) : uniformPosterior(config.num_classes);
+  const known = label === null ? read() : null;
+  const draw = (_, index) =>
+    finish(engine.draw({ ...rest, rows, count, label, posterior: known, index }));
+  return Array.from({ length: count }, draw);
+}
+
+const digits = (samples) => samples.map(({ levels, label }) => [label, ...levels]);
+
+test("this runtime is supported", () => assert.ok(isSupported()));
+
+for (const label of [null, 1]) {
+  test(`completions are those of one engine, label ${label}`, () =>
+    withPool(async (pool) => {
+      const [each, known] = [[], []];
+      const asked = { ...request, label };
+      const answer = await pool.complete(
+        asked,
+        (sample) => each.push(sample),
+        (p) => known.push(p),
+      );
+      assert.deepEqual(digits(answer.samples), digits(alone(asked)));
+      assert.deepEqual(each.map(({ index }) => index).sort(), [0, 1, 2, 3, 4, 5]);
+      engine.give(levels);
+      assert.deepEqual(answer.posterior, posterior(finish(engine.read({ rows }))));
+      assert.deepEqual(known, [{ posterior: answer.posterior, nats: answer.nats }]);
+      // Again, with the last completions as the guess: the same digits, and no pass too many.
+      const again = await pool.complete(asked);
+      assert.deepEqual(digits(again.samples), digits(answer.samples));
+      for (const { passes } of again.samples) assert.equal(passes, config.height - rows);
+    }));
+}
+
+test("samples are those of one engine", () =>
+  withPool(async (pool) => {
+    const asked = { model: "toy", count: 5, seed: 9, temperature: 0.8 };
+    const answer = await pool.sample(asked);
+    assert.deepEqual(digits(answer.samples), digits(alone(asked)));
+  }, 3));
+
+test("the newest of one kind wins, and kinds do not disturb each other", () =>
+  withPool(async (pool) => {
+    const stale = [];
+    const other = Uint8Array.from(levels).fill(0, 0, config.width);
+    const first = pool.complete({ ...request, count: 200 }, (sample) => stale.push(sample));
+    const sampled = pool.sample({ model: "toy", count: 3, seed: 1 });
+    const traced = pool.trace({ model: "toy", levels: other });
+    const second = pool.complete({ ...request, levels: other });
+    assert.equal(await first, null);
+    const told = stale.length;
+    const asked = { ...request, levels: other };
+    assert.deepEqual(digits((await second).samples), digits(alone(asked)));
+    assert.equal(stale.length, told);
+    assert.ok(told < 200);
+    assert.equal((await sampled).samples.length, 3);
+    assert.equal((await traced).expected.length, size);
+    const dropped = pool.complete(request);
+    pool.cancel("complete");
+    assert.equal(await dropped, null);
+  }));
+
+test("a digit that is under way is dropped between two rows", () =>
+  withPool(async (pool) => {
+    const slow = new URL("../weights/residual/", import.meta.url); // a digit of it takes tens of milliseconds
+    const file = (name) => readFileSync(new URL(name, slow));
+    await pool.add("slow", JSON.parse(file("config.json")), file("model.safetensors"));
+    const [worker] = workers.slice(-1);
+    const answers = [];
+    worker.thread.on("message", (data) => answers.push(data));
+    const asked = pool.sample({ model: "slow", count: 1, seed: 1 });
+    pool.cancel("sample");
+    assert.equal(await asked, null);
+    assert.ok(await pool.posterior({ model: "toy", levels, rows }));
+    const [dropped, read] = answers;
+    assert.equal(dropped.cancelled, true);
+    assert.ok(read.value);
+  }, 1));
+
+test("a worker that dies is replaced, and its task done", () =>
+  withPool(async (pool) => {
+    await pool.complete(request);
+    const [victim] = workers.slice(-2);
+    const asked = pool.complete({ ...request, count: 40 });
+    victim.onerror({ message: "shot" });
+    const answer = await asked;
+    assert.deepEqual(digits(answer.samples), digits(alone({ ...request, count: 40 })));
+    assert.equal(workers.at(-1).posted[0].model, "toy"); // the new one was brought the model
+    assert.notEqual(workers.at(-1), victim);
+  }));
+
+test("a worker that always dies ends in a refusal", () =>
+  withPool(async (pool) => {
+    const asked = pool.sample({ model: "toy", count: 1, seed: 1 });
+    for (let k = 0; k < 2; k++) workers.at(-1).onerror({ message: "shot" });
+    await assert.rejects(asked, (error) => error instanceof Refusal && /shot/.test(error.message));
+  }, 1));
+
+test("refusals reach the page", () =>
+  withPool(async (pool) => {
+    await assert.rejects(
+      pool.sample({ model: "toy", seed: -1 }),
+      /^Error: seed must be a whole number/,
+    );
+    await assert.rejects(pool.sample({ model: "none", seed: 1 }), /There is no model none/);
+    await assert.rejects(pool.add("bad", config, weights.subarray(0, 100)), Refusal);
+  }));
+
+test("new weights of a model replace the old ones", () =>
+  withPool(async (pool) => {
+    const asked = { model: "toy", count: 2, seed: 3, label: 0 };
+    const before = await pool.sample(asked);
+    const zeros = Buffer.from(weights);
+    zeros.fill(0, 8 + Number(weights.readBigUInt64LE(0)));
+    await pool.add("toy", config, zeros);
+    const after = await pool.sample(asked);
+    assert.notDeepEqual(digits(after.samples), digits(before.samples));
+  }));
+
+test("a trace says what the model expected", () =>
+  withPool(async (pool) => {
+    const answer = await pool.trace({ model: "toy", levels, rows: 1 });
+    const plain = Object.entries(answer).map(([k, v]) => [k, ArrayBuffer.isView(v) ? [...v] : v]);
+    writeFileSync(process.env.TRACE_OUT, JSON.stringify(Object.fromEntries(plain)));
+  }));

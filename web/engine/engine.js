@@ -1,0 +1,247 @@
+// One model in WebAssembly. Tasks are generators that yield between rows: whoever runs one may drop it there.
+//
+// The same file serves workers (`worker.js`) and Node (the tests).
+
+import { drawClass } from "./mixture.js";
+import { numConditions, Refusal, readConfig, readTensors } from "./tensors.js";
+
+export { Refusal };
+
+const GIVEN = 0; // the drawing of src/engine.c that a visitor has drawn
+const BLANK = 1;
+const MAX_BLOCKS = 64; // as in src/model.h
+const MAX_MEGABYTES = 512; // as in build.py
+const MAX_COUNT = 4096; // digits of one seed
+
+function check(name, value, low, high) {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new Refusal(`${name} must be a whole number from ${low} to ${high}, got ${value}.`);
+  }
+}
+
+/** Bytes that an instance may come to hold: weights twice, and features of both drawings as each condition. */
+function memoryOf(c, count) {
+  const blocks = c.dilations.length + 1;
+  const conditions = Math.max(1, numConditions(c));
+  const images = 2 * (conditions * (blocks - c.classFrom) + blocks) + blocks;
+  const row = c.width * (c.dim + 7);
+  return (
+    4 * (3 * count + images * c.height * row) + 24 * conditions * c.channels * c.height * c.width
+  );
+}
+
+/** Run a task to its end. */
+export function finish(task) {
+  for (;;) {
+    const { value, done } = task.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * @typedef {object} Sample a digit, and what the model thought of it as it drew, at temperature 1. Given pixels
+ *   count 0 in logProb and entropy, and are themselves in expected. All are (channels, height, width).
+ * @property {Uint8Array} levels 0..K-1
+ * @property {Float32Array} logProb nats
+ * @property {Float32Array} entropy nats
+ * @property {Float32Array} expected mean level / (K-1): the probability of ink for K = 2
+ * @property {number | null} label its class, given or drawn
+ * @property {number} passes row passes
+ */
+
+/**
+ * Check a model's files.
+ * @param {object} config as parsed from config.json
+ * @param {Uint8Array} weights the bytes of model.safetensors
+ * @throws {Refusal} in one sentence, if they are damaged, do not fit each other or need too much memory
+ */
+export function checkModel(config, weights) {
+  const c = readConfig(config);
+  const { left, tensors } = readTensors(c, weights);
+  const count = tensors.reduce((sum, each) => sum + each.length, 0) / 4;
+  const megabytes = Math.ceil(memoryOf(c, count) / 2 ** 20);
+  if (megabytes > MAX_MEGABYTES) {
+    throw new Refusal(
+      `This model needs ${megabytes} MB of memory; ${MAX_MEGABYTES} MB are allowed.`,
+    );
+  }
+  return { config: c, left, tensors, count };
+}
+
+export class Engine {
+  #wasm;
+  #dice = { key: "", values: new Float32Array(0) };
+
+  /**
+   * @param {WebAssembly.Module} module compiled from engine.wasm
+   * @param {object} config as parsed from config.json
+   * @param {Uint8Array} weights the bytes of model.safetensors
+   * @throws {Refusal} as `checkModel`
+   */
+  constructor(module, config, weights) {
+    const checked = checkModel(config, weights);
+    this.config = checked.config;
+    this.size = this.config.channels * this.config.height * this.config.width;
+    this.#wasm = new WebAssembly.Instance(module).exports;
+    this.#load(checked);
+  }
+
+  #load({ config: c, left, tensors, count }) {
+    const wasm = this.#wasm;
+    const conditions = numConditions(c);
+    const address = wasm.tensors(count);
+    // The fields of `Config` in src/model.h.
+    const fields = [
+      ...[!c.gated, c.categorical, c.levels, c.channels, c.height, c.width],
+      ...[Math.max(1, conditions), conditions > 0, left, c.dim, c.horizontalDim, c.classFrom],
+      ...[c.dilations.length, c.horizontalDilations.length],
+    ];
+    const config = new Int32Array(
+      wasm.memory.buffer,
+      wasm.config(),
+      fields.length + 2 * MAX_BLOCKS,
+    );
+    config.set(fields.map(Number));
+    config.set(c.dilations, fields.length);
+    config.set(c.horizontalDilations, fields.length + MAX_BLOCKS);
+    let at = address;
+    for (const each of tensors) {
+      new Uint8Array(wasm.memory.buffer, at, each.length).set(each);
+      at += each.length;
+    }
+    wasm.load(address);
+  }
+
+  // Copies, as the memory may move when it grows.
+  #bytes(address) {
+    return new Uint8Array(this.#wasm.memory.buffer, address, this.size).slice();
+  }
+
+  #floats(address, count = this.size) {
+    return new Float32Array(this.#wasm.memory.buffer, address, count).slice();
+  }
+
+  #put(values, address) {
+    new Uint8Array(this.#wasm.memory.buffer, address, this.size).set(values);
+  }
+
+  #trace(address) {
+    const [logProb, entropy, expected] = [0, 1, 2].map((k) =>
+      this.#floats(address + 4 * k * this.size),
+    );
+    return { logProb, entropy, expected };
+  }
+
+  #condition(label, freehand) {
+    const { classes } = this.config;
+    if (typeof freehand !== "boolean") {
+      throw new Refusal(`freehand must be true or false, got ${freehand}.`);
+    }
+    if (freehand && !this.config.freehand) {
+      throw new Refusal("This model knows MNIST's hand only: freehand must be false.");
+    }
+    if (classes) check("label", label, 0, classes - 1);
+    else if (label !== null) throw new Refusal("This model has no classes: label must be null.");
+    return (label ?? 0) + (freehand ? Math.max(1, classes) : 0);
+  }
+
+  /** Every class there is: [null] for a model without classes. */
+  get labels() {
+    return this.config.classes ? Array.from({ length: this.config.classes }, (_, k) => k) : [null];
+  }
+
+  /** Numbers skip, skip + 1, ... of `torch.rand` with a seed. */
+  rand(seed, skip, count) {
+    check("seed", seed, 0, 2 ** 32 - 1);
+    const numbers = new Float32Array(count);
+    for (let at = 0; at < count; at += this.size) {
+      const part = Math.min(this.size, count - at);
+      this.#wasm.rand(seed, skip + at, part, this.#wasm.uniforms());
+      numbers.set(this.#floats(this.#wasm.uniforms(), part), at);
+    }
+    return numbers;
+  }
+
+  /** The class of digit `index` of `count`: its uniform comes after those of all pixels. */
+  #drawClass(probabilities, { index, count, seed }) {
+    const key = `${seed} ${count}`;
+    if (this.#dice.key !== key) {
+      this.#dice = { key, values: this.rand(seed, count * this.size, count) };
+    }
+    return drawClass(probabilities, this.#dice.values[index]);
+  }
+
+  /** Take a drawing, levels (channels, height, width). What was read above its first change stays known. */
+  give(levels) {
+    const { levels: K } = this.config;
+    if (levels.length !== this.size || !levels.every((each) => each >= 0 && each < K)) {
+      throw new Refusal(`A drawing must be ${this.size} levels from 0 to ${K - 1}.`);
+    }
+    this.#put(levels, this.#wasm.incoming());
+    this.#wasm.give();
+  }
+
+  /**
+   * Read the first rows of the drawing given, as some classes. A task: it yields between rows.
+   * @param {{rows: number, labels?: (number | null)[], freehand?: boolean}} request
+   * @returns {Generator<void, number[]>} log p(rows | label) in nats, of each label
+   */
+  *read({ rows, labels = this.labels, freehand = false }) {
+    check("rows", rows, 0, this.config.height);
+    const conditions = labels.map((label) => this.#condition(label, freehand));
+    for (const each of conditions) while (this.#wasm.read(GIVEN, each, rows)) yield;
+    return conditions.map((each) => this.#wasm.log_prob(GIVEN, each, rows));
+  }
+
+  /** What the model expected at every pixel of the rows read last as a class, (channels, height, width). */
+  readTrace({ label, freehand = false }) {
+    return this.#trace(this.#wasm.read_trace(GIVEN, this.#condition(label, freehand)));
+  }
+
+  /**
+   * Draw digit `index` of `count`. A task: it yields between rows.
+   * @param {object} request
+   * @param {number} request.rows how many rows of the drawing given are kept; 0: none, whatever was given
+   * @param {number | null} request.label its class, or null: it is drawn
+   * @param {Float32Array | null} request.posterior of which it is drawn: p(label | rows)
+   * @param {Uint8Array | null} request.guess what the digit may be: the nearer, the faster
+   * @returns {Generator<void, Sample>}
+   */
+  *draw(request) {
+    const { rows = 0, index = 0, count = 1, seed, temperature = 1 } = request;
+    const { posterior = null, freehand = false, guess = null } = request;
+    check("rows", rows, 0, this.config.height);
+    check("count", count, 1, MAX_COUNT);
+    check("index", index, 0, count - 1);
+    check("seed", seed, 0, 2 ** 32 - 1);
+    if (!(temperature >= 0 && temperature < Infinity)) {
+      throw new Refusal(`temperature must be finite and 0 or more, got ${temperature}.`);
+    }
+    const label =
+      request.label ?? (posterior && this.#drawClass(posterior, { index, count, seed }));
+    const condition = this.#condition(label, freehand);
+    const wasm = this.#wasm;
+    const drawing = rows ? GIVEN : BLANK;
+    while (rows && wasm.read(drawing, condition, rows)) yield;
+    if (guess) this.#put(guess, wasm.guess());
+    wasm.start(drawing, condition, rows, temperature, Number(guess !== null));
+    wasm.rand(seed, index * this.size, this.size, wasm.uniforms());
+    while (wasm.step()) yield;
+    const levels = this.#bytes(wasm.levels());
+    return { levels, label, passes: wasm.passes(), ...this.#trace(wasm.drawn_trace()) };
+  }
+
+  /** Logits of the row that was computed last, (width, channels * parameters): for the tests. */
+  logits() {
+    const { width, channels, categorical, levels } = this.config;
+    const used = channels * (categorical ? levels : 1);
+    const step = Math.ceil(used / 8) * 8;
+    const all = this.#floats(this.#wasm.logits(), width * step);
+    return all.filter((_, k) => k % step < used);
+  }
+
+  /** Bytes that the instance holds. */
+  get memory() {
+    return this.#wasm.memory.buffer.byteLength;
+  }
+}

@@ -1,0 +1,39 @@
+// `ResidualNetwork` by rows; see `pixelcnn/sampling/residual_rows.py`.
+#pragma once
+#include "rows.h"
+
+// Once a row: what its masked convolutions take from the rows above.
+static void residual_begin(const Rows *r, int i) {
+  const int H = config.height, W = config.width;
+  see_above(r->image, i);
+  linear(&net.first_above, line.seen, net.first_above.in, W, net.place + i * W * E, E, line.first);
+  for (int k = 0; k < config.blocks; k++) {
+    const Block *b = &net.blocks[k];
+    const int source = i - b->dilation;
+    const float *narrow = source < 0 ? NULL : r->feature[k * H + source];
+    for (int tap = 0; tap < 3; tap++)
+      shifted(narrow, (tap - 1) * b->dilation, 0, W, D, line.seen + tap * D, 3 * D);
+    linear(&b->above, line.seen, 3 * D, W, bias_of(b, D, k, r->condition), 0, line.links[k]);
+  }
+}
+
+// All blocks for the pixels as they are, in columns `from` on; left of them what they read is known.
+static void residual_row(const Rows *r, int i, int from) {
+  const int W = config.width, C = config.channels, n = W - from;
+  float *a = line.h[0] + from * E;
+  linear(&net.first_left, input_at(r->image, i, from - REACH), C, n, line.first + from * E, E, a);
+  for (int k = 0; k < config.blocks; k++) {
+    const Block *b = &net.blocks[k];
+    float *narrow = r->feature[k * config.height + i];
+    relu(a, n * E, line.x);
+    linear(&b->down, line.x, E, n, b->down_bias, 0, narrow + from * D);
+    relu(narrow + from * D, n * D, narrow + from * D);
+    shifted(narrow, -b->dilation, from, W, D, line.seen, 2 * D);
+    shifted(narrow, 0, from, W, D, line.seen + D, 2 * D);
+    linear(&b->conv, line.seen + from * 2 * D, 2 * D, n, line.links[k] + from * D, D, line.g);
+    relu(line.g, n * D, line.g);
+    add(b->out_bias, n, E, a);
+    linear(&b->out, line.g, D, n, a, E, a);
+  }
+  head(line.h[0], from);
+}
