@@ -1,16 +1,17 @@
 """The engine of the page, run in Node, and PyTorch's word on what it draws."""
 
+import atexit
 import functools
 import json
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
 import pixelcnn
-from pixelcnn.config import ModelConfig
 
 WEB = Path(__file__).resolve().parent.parent / "web" / "engine"
 SCRIPT = Path(__file__).with_name("engine_node.mjs")
@@ -18,31 +19,48 @@ SCRIPT = Path(__file__).with_name("engine_node.mjs")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="There is no node here.")
 
 
-def ask(folder, *requests, timeout_s=600):
-    """The engine's answers, with the model of a folder."""
-    command = ["node", str(SCRIPT), str(folder)]
-    run = subprocess.run(
-        command, input=json.dumps(requests), capture_output=True, text=True, timeout=timeout_s
+TIMEOUT_S = 600  # for one answer
+
+
+@functools.cache
+def node():
+    """The process that answers `ask`, the same for all tests."""
+    process = subprocess.Popen(
+        ["node", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    atexit.register(process.communicate)  # its input ends, and so does it
+    return process
+
+
+def ask(folder, *requests):
+    """The engine's answers, with the model of a folder."""
+    process = node()
+    alarm = threading.Timer(TIMEOUT_S, process.kill)
+    alarm.start()
+    process.stdin.write(json.dumps({"folder": str(folder), "requests": requests}) + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    alarm.cancel()
+    if not answer:
+        node.cache_clear()
+        raise RuntimeError(f"node stopped with {process.wait()}; see its output")
+    return json.loads(answer)
 
 
 def conditions(config):
     """Every (label, freehand) that a network may be told."""
-    hands = (False, True) if getattr(config, "freehand", False) else (False,)
     labels = range(config.num_classes) if config.num_classes else (None,)
-    return [(label, hand) for hand in hands for label in labels]
+    return [(label, freehand) for freehand in hands(config) for label in labels]
 
 
-def hand(config, freehand):
-    """The keyword for a model that knows two hands, and nothing for others."""
-    return {"freehand": freehand} if getattr(config, "freehand", False) else {}
+def hands(config):
+    """Every `freehand` that a network may be told."""
+    return (False, True) if config.freehand else (False,)
 
 
 def draw(model, *, levels, rows, count, freehand, **settings):
     """PyTorch's samples: completions of `levels` (1, C, H, W), or whole digits where no rows are given."""
-    settings |= hand(model.config, freehand)
+    settings["freehand"] = freehand
     if rows:
         return pixelcnn.complete(model, levels, rows=rows, count=count, **settings)
     return pixelcnn.generate(model, count, **settings)
@@ -65,7 +83,7 @@ def count_equal(model, samples, drawn, *, indices, levels, **settings):
             posterior = torch.full((c.num_classes,), 1 / c.num_classes)
             if rows:
                 posterior = pixelcnn.digit_posterior(
-                    model, levels, rows=rows, **hand(c, settings["freehand"])
+                    model, levels, rows=rows, freehand=settings["freehand"]
                 )[0]
             assert (posterior.cumsum(0)[:-1] - dice[index]).abs().min() < 1e-5, index
             continue
@@ -82,14 +100,37 @@ def count_equal(model, samples, drawn, *, indices, levels, **settings):
         i, j = divmod(int(different[0]), c.width)
         assert settings["temperature"] > 0, (index, i, j)
         with torch.no_grad():
-            logits = model(theirs[None], label, **hand(c, settings["freehand"]))[0, :, i, j]
+            logits = model(theirs[None], label, freehand=settings["freehand"])[0, :, i, j]
         cdf = model.likelihood.cdf(logits, settings["temperature"])
         near = (cdf - uniforms[index, :, i, j, None]).abs().amin(-1) < 1e-5
         assert near[ours[:, i, j] != theirs[:, i, j]].all(), (index, i, j)
     return equal
 
 
-@functools.cache
-def is_two_stacked():
-    """Whether gated models have the two stacks that the engine computes."""
-    return "horizontal_dim" in ModelConfig.__dataclass_fields__
+def compare_draws(folder, model, count, given, *, temperature=1.0):
+    """Digits and completions, in every hand, with labels given and drawn: how many are equal, of all."""
+    c = model.config
+    indices = range(count)
+    cases, wanted = [], []
+    for freehand in hands(c):
+        for rows in (0, c.height // 2):
+            for label in (None, 1) if c.num_classes else (None,):
+                case = {
+                    "rows": rows,
+                    "count": count,
+                    "label": label,
+                    "freehand": freehand,
+                    "temperature": temperature,
+                    "seed": 7 + rows,
+                }
+                cases.append(case)
+                wanted.append(draw(model, levels=given, **case))
+    requests = [
+        {"kind": "draw", "indices": list(indices), "levels": given.flatten().tolist(), **case}
+        for case in cases
+    ]
+    equal = [
+        count_equal(model, samples, drawn, indices=indices, levels=given, **case)
+        for case, samples, drawn in zip(cases, wanted, ask(folder, *requests), strict=True)
+    ]
+    return sum(equal), len(cases) * count

@@ -1,11 +1,11 @@
-// Runs the engine in Node, for test_engine.py: requests as JSON on the input, answers as JSON on the output.
-// `node tests/engine_node.mjs FOLDER`, where FOLDER holds config.json and model.safetensors.
+// Runs the engine in Node, for engine.py: a line of JSON on the input, {folder, requests}, and its answers as a line
+// on the output. The folder holds config.json and model.safetensors; each line has an engine of its own.
 
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { Engine, finish, Refusal } from "../web/engine/engine.js";
 import { mixtureNats, posterior, uniformPosterior } from "../web/engine/mixture.js";
 
-const folder = process.argv[2];
 const module = new WebAssembly.Module(
   readFileSync(new URL("../web/engine/engine.wasm", import.meta.url)),
 );
@@ -55,22 +55,22 @@ const KINDS = {
   memory: (engine) => engine.memory,
 };
 
-function answer() {
-  const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
-  const engine = new Engine(module, config, readFileSync(`${folder}/model.safetensors`));
-  return JSON.parse(readFileSync(0, "utf8")).map(({ kind, ...request }) => {
-    try {
-      return KINDS[kind](engine, request);
-    } catch (error) {
-      if (error instanceof Refusal) return { refused: error.message };
-      throw error;
-    }
-  });
+/** What `run` returns; of a refusal, its sentence. */
+function orRefusal(run) {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Refusal) return { refused: error.message };
+    throw error;
+  }
 }
 
-try {
-  process.stdout.write(JSON.stringify(answer()));
-} catch (error) {
-  if (!(error instanceof Refusal)) throw error;
-  process.stdout.write(JSON.stringify({ refused: error.message }));
+function answer({ folder, requests }) {
+  const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
+  const engine = new Engine(module, config, readFileSync(`${folder}/model.safetensors`));
+  return requests.map(({ kind, ...request }) => orRefusal(() => KINDS[kind](engine, request)));
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(orRefusal(() => answer(JSON.parse(line))))}\n`);
 }

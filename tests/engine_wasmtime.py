@@ -1,6 +1,7 @@
 """The engine in a second WebAssembly runtime, wasmtime: what `engine.js` does to draw digits, in Python."""
 
 import ctypes
+import functools
 
 import numpy as np
 import wasmtime
@@ -34,13 +35,19 @@ def tensor_names(config):
         yield from (f"head.{layer}.{kind}" for kind in LAYERS)
 
 
+@functools.cache
+def compiled():
+    """A wasmtime engine and our module, compiled once for all tests."""
+    engine = wasmtime.Engine()
+    return engine, wasmtime.Module.from_file(engine, str(WEB / "engine.wasm"))
+
+
 class WasmtimeEngine:
     """One model in wasmtime."""
 
     def __init__(self, model):
         c = model.config
-        engine = wasmtime.Engine()
-        module = wasmtime.Module.from_file(engine, str(WEB / "engine.wasm"))
+        engine, module = compiled()
         self.store = wasmtime.Store(engine)
         self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
         self.shape = c.in_channels, c.height, c.width

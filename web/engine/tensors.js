@@ -6,6 +6,11 @@ const MAX_WEIGHTS = 64 << 20; // bytes
 const MAX_BLOCKS = 64; // as in src/model.h
 const REACH = 3; // of the first layer, in pixels up and to each side
 const HIDDEN = 32; // of the residual network's head
+const FIELDS = [
+  ...["architecture", "likelihood", "levels", "in_channels", "height", "width", "num_classes"],
+  ...["freehand", "inner_dim", "dilations", "horizontal_dim", "horizontal_dilations"],
+  ...["class_from", "dropout"],
+]; // of `ModelConfig`
 
 /** Something that can be shown to a person as it is. */
 export class Refusal extends Error {}
@@ -14,8 +19,8 @@ function require(condition, sentence) {
   if (!condition) throw new Refusal(sentence);
 }
 
-function whole(config, name, low, high, otherwise) {
-  const value = config[name] ?? otherwise;
+function whole(config, name, low, high) {
+  const value = config[name];
   const right = Number.isInteger(value) && value >= low && value <= high;
   require(right, `${name} must be a whole number from ${low} to ${high}, got ${value}.`);
   return value;
@@ -41,14 +46,17 @@ function dilations(config, name) {
 /**
  * What the engine needs of a `ModelConfig`, under its names.
  * @param {object} config as parsed from JSON
- * @throws {Refusal} in one sentence, if a field is missing or out of range
+ * @throws {Refusal} in one sentence, if a field is missing, unknown or out of range
  */
 export function readConfig(config) {
   require(config !== null && typeof config === "object", "The config must be a JSON object.");
+  for (const name of FIELDS) require(name in config, `The config lacks the field ${name}.`);
+  const more = Object.keys(config).find((name) => !FIELDS.includes(name));
+  require(more === undefined, `The config has a field that the engine does not know: ${more}.`);
   const gated = choice(config, "architecture", ["gated", "residual"]) === "gated";
   const categorical = choice(config, "likelihood", ["bernoulli", "categorical"]) === "categorical";
   const blocks = dilations(config, "dilations");
-  const freehand = config.freehand ?? false;
+  const { freehand } = config;
   require(typeof freehand === "boolean", `freehand must be true or false, got ${freehand}.`);
   return {
     gated,
