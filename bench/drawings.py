@@ -8,19 +8,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from pixelcnn.data.datasets import Images
+from pixelcnn.data.datasets import Images, draw_freehand
 from pixelcnn.data.freehand import (
     Hand,
-    Strokes,
     draw,
     keep_on_pad,
     paint,
-    random_hands,
     trace,
 )
 from pixelcnn.data.freehand.hand import PAGE_PEN, THIN
-
-CHUNK = 500  # digits drawn at once
 
 # How the test digits are drawn: the fields of `Hand` that differ from those of the plain hand.
 HANDS: dict[str, dict[str, float]] = {
@@ -92,20 +88,7 @@ def drawn_digits(images: Images, seed: int) -> Iterator[tuple[str, Images]]:
         if changes:
             hand = keep_on_pad(images.greys, strokes, hand)
         yield name, Images(draw(images.greys, strokes, hand), images.labels)
-    yield RANDOM, draw_by_random_hands(images, strokes, torch.Generator().manual_seed(seed))
-
-
-def draw_by_random_hands(
-    images: Images, strokes: Strokes, generator: torch.Generator, share: float = 1.0
-) -> Images:
-    """Each digit by another hand; for a share below 1, some by chance, the others as they are."""
-    greys = images.greys.clone()
-    chosen = torch.rand(len(images), generator=generator) < share
-    for index in chosen.nonzero()[:, 0].split(CHUNK):
-        some = strokes[index]
-        hand = random_hands(images.greys[index], some, generator)
-        greys[index] = draw(images.greys[index], some, hand)
-    return Images(greys, images.labels)
+    yield RANDOM, draw_freehand(images, torch.Generator().manual_seed(seed))
 
 
 def draw_letters(count: int, seed: int) -> tuple[Tensor, list[str]]:
@@ -120,9 +103,7 @@ def draw_letters(count: int, seed: int) -> tuple[Tensor, list[str]]:
     """
     models = torch.cat([_letter(strokes) for strokes in LETTERS.values()])
     index = torch.arange(count) % len(models)
-    letters = Images(models[index], index)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = draw_by_random_hands(letters, trace(models)[index], generator)
+    drawn = draw_freehand(Images(models[index], index), torch.Generator().manual_seed(seed))
     names = list(LETTERS)
     return drawn.greys, [names[k] for k in index.tolist()]
 

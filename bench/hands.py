@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 import pixelcnn
-from bench.drawings import draw_by_random_hands, draw_letters, draw_scribbles, drawn_digits
+from bench.drawings import draw_letters, draw_scribbles, drawn_digits
 from bench.figures import Figures, share
 from bench.judge import Judge, Recipe, get_judge
 from bench.machine import machine
@@ -33,8 +33,7 @@ from bench.tops import (
     pool,
     typicalities,
 )
-from pixelcnn.data.datasets import Images, load_images
-from pixelcnn.data.freehand import trace
+from pixelcnn.data.datasets import Images, freehand_images, load_images
 from pixelcnn.devices import pick_device
 
 # A third convolution, as digits of all sizes and places take more than MNIST's.
@@ -47,7 +46,6 @@ RECIPE = Recipe(
     freehand=0.8,
     least_accuracy=0.97,
 )
-HELD_OUT_SEED = 1  # of the hands that draw the judge's test
 
 # Key of the figure, its head, what is asked of it, what is aimed at.
 COLUMNS = (
@@ -102,7 +100,7 @@ def run(args: argparse.Namespace) -> Figures:
     if not model.num_classes:
         raise ValueError("This model has no classes, so it cannot tell which digit it sees.")
     train, test = (load_images("MNIST", args.data_dir, split) for split in ("train", "test"))
-    judge, accuracy = get_judge(args.judge, train, held_out(test), RECIPE)
+    judge, accuracy = get_judge(args.judge, train, freehand_images(test, "test"), RECIPE)
     conditions = [False, True] if knows_condition(model) else [False]
     readers = [
         Reader(model=model, freehand=freehand, seed=args.seed, batch_size=args.batch_size)
@@ -120,12 +118,6 @@ def run(args: argparse.Namespace) -> Figures:
         "conditions": [measure_condition(reader, judge, digits) for reader in readers],
         "others": measure_others(readers[-1], args.drawings),
     } | machine()
-
-
-def held_out(test: Images) -> Images:
-    """Test digits by random hands."""
-    generator = torch.Generator().manual_seed(HELD_OUT_SEED)
-    return draw_by_random_hands(test, trace(test.greys), generator)
 
 
 def measure_condition(reader: Reader, judge: Judge, digits: Images) -> Figures:

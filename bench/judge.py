@@ -21,9 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from bench.drawings import draw_by_random_hands
 from pixelcnn.data.datasets import Images, training_batches
-from pixelcnn.data.freehand import trace
 from pixelcnn.data.pixels import quantize, to_input
 
 CLASSES = 10
@@ -42,7 +40,7 @@ class Recipe:
     epochs: int = 8
     batch_size: int = 64
     lr: float = 1e-3  # of Adam
-    freehand: float = 0.0  # share of the images that random hands draw anew in each epoch
+    freehand: float = 0.0  # share of each batch that is drawn free-hand, anew in each epoch
     gamma: float = 0.7  # factor of the learning rate after each epoch
     seed: int = 0  # of weights, order and dropout
     least_accuracy: float = 0.99  # on the test images; a worse judge is refused
@@ -160,19 +158,16 @@ def _train(images: Images, recipe: Recipe) -> Judge:
         judge = Judge(recipe)
         optimizer = torch.optim.Adam(judge.parameters(), lr=recipe.lr)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, recipe.gamma)
-        strokes = trace(images.greys) if recipe.freehand else None
+        if recipe.freehand:
+            images = images.traced()
         for epoch in tqdm(range(recipe.epochs), "judge", unit="epoch", disable=None):
-            seen = images
-            if strokes is not None:
-                hands = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
-                seen = draw_by_random_hands(images, strokes, hands, recipe.freehand)
             for ink, labels, _ in training_batches(
-                seen,
+                images,
                 levels=2,
                 binarization="threshold",
                 batch_size=recipe.batch_size,
                 shift=0,
-                freehand=0,
+                freehand=recipe.freehand,
                 seed=recipe.seed,
                 epoch=epoch,
             ):

@@ -13,7 +13,6 @@ from bench.drawings import (
     HANDS,
     LETTERS,
     RANDOM,
-    draw_by_random_hands,
     draw_letters,
     draw_scribbles,
     drawn_digits,
@@ -22,8 +21,7 @@ from bench.drawings import (
 from bench.judge import Judge, Recipe, accuracy, get_judge
 from bench.tops import Answers, Reader, calibration_error, figures_of, measure, pool, typicalities
 from pixelcnn.config import ModelConfig
-from pixelcnn.data.datasets import Images
-from pixelcnn.data.freehand import trace
+from pixelcnn.data.datasets import Images, freehand_images
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.store.folder import save
 from tests.toys import exactly, write_mnist
@@ -93,13 +91,6 @@ def test_the_seed_decides_random_hands_letters_and_scribbles():
     assert (drawn(0) != drawn(1)).flatten(1).any(1).all()
 
 
-def test_a_share_of_the_digits_stays_as_it_is():
-    images = signs(200)
-    some = draw_by_random_hands(images, trace(images.greys), torch.Generator().manual_seed(0), 0.25)
-    changed = (some.greys != images.greys).flatten(1).any(1).double().mean().item()
-    assert changed == pytest.approx(0.25, abs=0.1)
-
-
 def test_letters_come_in_turn_and_are_drawings():
     greys, names = draw_letters(26, seed=0)
     assert names[:12] == list(LETTERS)
@@ -144,9 +135,9 @@ def test_the_calibration_error_is_that_of_a_hand_count():
 
 @pytest.mark.slow
 def test_a_judge_of_free_hand_digits_knows_more_of_them(tmp_path):
-    judged, _ = get_judge(tmp_path, signs(800), hands.held_out(signs(100)), SMALL)
+    drawn = freehand_images(signs(200), "test")
+    judged, _ = get_judge(tmp_path, signs(800), drawn, SMALL)
     plain, _ = get_judge(tmp_path, signs(800), signs(50), dataclasses.replace(SMALL, freehand=0.0))
-    drawn = hands.held_out(signs(200))
     assert accuracy(judged, drawn) > accuracy(plain, drawn) + 0.1
 
 

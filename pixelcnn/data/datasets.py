@@ -26,6 +26,7 @@ PART = 1_000  # images that are turned into levels at a time
 # Of the one stochastic draw of an evaluation split, so that figures can be compared.
 STOCHASTIC_SEEDS = {"validation": 1, "test": 2}
 FREEHAND_SEEDS: dict[Split, int] = {"validation": 1, "test": 2}  # of the drawings of such a split
+HANDS_TOGETHER = 500  # hands drawn at a time from one generator: another number gives other hands
 
 
 @dataclass(frozen=True)
@@ -157,11 +158,15 @@ def evaluation_levels(
 
 
 def freehand_images(images: Images, split: Split) -> Images:
-    """Draw a validation or test split free-hand, once and for all: from a seed that the split decides."""
+    """A validation or test split drawn free-hand, always the same: the split decides the seed."""
     generator = torch.Generator(images.greys.device).manual_seed(FREEHAND_SEEDS[split])
+    return draw_freehand(images, generator)
+
+
+def draw_freehand(images: Images, generator: torch.Generator) -> Images:
+    """Every image drawn anew, each by a hand of its own that the generator draws."""
     drawn = []
-    for index in torch.arange(len(images), device=images.greys.device).split(500):
-        greys = images.greys[index]
+    for greys in images.greys.split(HANDS_TOGETHER):
         strokes = trace(greys)
         drawn.append(draw(greys, strokes, random_hands(greys, strokes, generator)))
     return Images(torch.cat(drawn), images.labels)
