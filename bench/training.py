@@ -20,7 +20,8 @@ from bench.reference import PlainRun
 from pixelcnn.config import ModelConfig, Precision, TrainConfig
 from pixelcnn.data.datasets import load_images, training_batches
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.training.loop import start, train_step
+from pixelcnn.training.run import start
+from pixelcnn.training.step import train_step
 
 Step = Callable[[Tensor, Tensor], Tensor]  # levels (B, 1, H, W) and labels (B,) to nats per image
 

@@ -8,7 +8,8 @@ import torch
 from bench import training
 from bench.reference import PlainRun, plain
 from pixelcnn.config import TrainConfig
-from pixelcnn.training.loop import start, train_step
+from pixelcnn.training.run import start
+from pixelcnn.training.step import train_step
 from tests.toys import random_labels, random_levels, toy_config, wild_model
 
 CONFIG = toy_config(num_classes=10, dilations=(1, 2, 1))

@@ -11,6 +11,7 @@ from pixelcnn.data.datasets import (
     PART,
     Images,
     evaluation_levels,
+    freehand_images,
     load_images,
     to_levels,
     training_batches,
@@ -174,6 +175,56 @@ def test_shift_moves_images_and_fills_with_nothing():
             assert len(fits) == 1
             seen.update(fits)
     assert len(seen) == 9
+
+
+def digits(count):
+    """Images of a kind of digit: a bar with a flag of one of eight lengths, on 28x28 pixels."""
+    greys = torch.zeros(count, 1, 28, 28, dtype=torch.uint8)
+    greys[:, :, 4:24, 13:16] = 255
+    for k in range(count):
+        greys[k, :, 4:7, 16 : 18 + k % 8] = 255
+    return Images(greys, torch.arange(count)).traced()
+
+
+def freehand_batches(epoch, start=0, share=0.5):
+    options = {"levels": 2, "binarization": "threshold", "batch_size": 8, "shift": 0, "seed": 0}
+    options |= {"freehand": share, "epoch": epoch, "start": start}
+    return list(training_batches(digits(20), **options))
+
+
+def test_a_share_of_each_batch_is_drawn_free_hand_and_the_others_stay_as_they_are():
+    still = quantize(digits(20).greys, 2)
+    batches = freehand_batches(epoch=1)
+    assert [freehand.sum() for _, _, freehand in batches] == [4, 4, 2]
+    for levels, labels, freehand in batches:
+        changed = (levels != still[labels]).flatten(1).any(1)
+        assert changed.equal(freehand)
+        assert levels.flatten(1).any(1).all()  # drawn, not wiped out
+    labels = torch.cat([labels for _, labels, _ in batches])
+    assert labels.sort().values.tolist() == list(range(20))
+
+
+def test_free_hand_digits_are_drawn_anew_every_epoch_and_follow_from_the_batch_s_number():
+    def drawn(batches):
+        levels, labels, _ = (torch.cat(column) for column in zip(*batches, strict=True))
+        return levels[labels.argsort()]
+
+    first = drawn(freehand_batches(epoch=1, share=1))
+    assert first.equal(drawn(freehand_batches(epoch=1, share=1)))
+    assert (first != drawn(freehand_batches(epoch=2, share=1))).flatten(1).any(1).all()
+    whole, rest = freehand_batches(epoch=1), freehand_batches(epoch=1, start=1)
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert all(a.equal(b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_free_hand_evaluation_split_is_drawn_once():
+    images = digits(12)
+    first, again = (freehand_images(images, "test") for _ in range(2))
+    other = freehand_images(images, "validation")
+    assert first.labels.equal(images.labels)
+    assert first.greys.equal(again.greys)
+    for drawn in (images, other):
+        assert (first.greys != drawn.greys).flatten(1).any(1).all()
 
 
 @pytest.mark.parametrize("binarization", ["threshold", "stochastic"])

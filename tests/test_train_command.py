@@ -20,7 +20,7 @@ from pixelcnn.evaluate import parse_args as parse_evaluate
 from pixelcnn.evaluate import what_to_measure
 from pixelcnn.store.folder import save, sha256
 from pixelcnn.store.stages import Result, Stage, read_stages, write_stages
-from pixelcnn.training import command
+from pixelcnn.training import command, flags
 from pixelcnn.training.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +31,8 @@ needs_mnist = pytest.mark.skipif(
 SMALL = ["--inner_dim", "4", "--dilations", "1", "--batch-size", "500", "--precision", "fp32"]
 
 
-def configs(*flags):
-    return command.configs(command.parse_args(flags))
+def configs(*typed):
+    return flags.configs(flags.parse_args(typed))
 
 
 def test_the_defaults_are_those_of_the_first_project():
@@ -71,7 +71,7 @@ NO_CLASSES = ("gated-mnist", "residual-binary", "residual")
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_run(name):
-    model, run = command.configs(command.parse_args(["--preset", name]))
+    model, run = flags.configs(flags.parse_args(["--preset", name]))
     assert PixelCNN(model).num_classes == (0 if name in NO_CLASSES else 10)
     usual = "none" if model.levels > 2 else "threshold"
     assert run.binarization == ("stochastic" if name == "stochastic" else usual)

@@ -1,6 +1,8 @@
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from PIL import Image
 
 from pixelcnn.config import ModelConfig, TrainConfig
-from pixelcnn.data.datasets import Images
+from pixelcnn.data.datasets import Images, freehand_images
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.naive import draw_naive
@@ -17,16 +19,14 @@ from pixelcnn.store import hub
 from pixelcnn.store.folder import BEST, CHECKPOINT, CURVES, LAST, LOG, TRAINING, grid_name, sha256
 from pixelcnn.store.grid import grid
 from pixelcnn.store.stages import Origin, Result, read_stages
+from pixelcnn.training import validation
 from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
-from pixelcnn.training.loop import (
-    DivergedError,
-    learning_rate_factor,
-    make_optimizers,
-    start,
-    train_step,
-)
+from pixelcnn.training.loop import Hooks
 from pixelcnn.training.loop import train as loop
+from pixelcnn.training.optimizers import learning_rate_factor, make_optimizers
+from pixelcnn.training.run import DivergedError, restore, start
 from pixelcnn.training.run_folder import RunFolder
+from pixelcnn.training.step import train_step
 
 CPU = torch.device("cpu")
 
@@ -41,6 +41,26 @@ def stripes(count: int, seed: int) -> Images:
     ):
         image[(0, slice(None), place) if label == 0 else (0, place)] = 255
     return Images(greys, labels)
+
+
+def crosses(count: int, seed: int) -> Images:
+    """Images large enough to be drawn free-hand: an upright and a level stroke of class 0 or 1."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(2, (count,), generator=generator)
+    greys = torch.zeros(count, 1, 12, 12, dtype=torch.uint8)
+    greys[:, :, 2:10, 5:7] = 255
+    greys[labels == 1, :, 5:7, 2:10] = 255
+    return Images(greys, labels)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 TRAIN, VALIDATION = stripes(70, 0), stripes(30, 1)
@@ -63,7 +83,7 @@ CONFIG = TrainConfig(
 def train(folder, run, **options):
     """The loop, with its files in a folder."""
     options = {"after_epoch": folder.after_epoch, "checkpoint": folder.save} | options
-    return loop(run, TRAIN, VALIDATION, **options)
+    return loop(run, TRAIN, VALIDATION, Hooks(**options))
 
 
 def run_all(path, config=CONFIG, stops=(), **options):
@@ -101,6 +121,30 @@ def test_resumed_equals_uninterrupted_bit_for_bit(stops, uninterrupted, whole, t
     assert run.history == uninterrupted.history
     for name in (LOG, TRAINING):
         assert (tmp_path / name).read_text() == (whole / name).read_text()
+
+
+def test_a_resumed_run_of_the_recipe_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
+    """Muon, digits drawn free-hand as the other of two hands, and batches divided between two threads."""
+    model = replace(MODEL, height=12, width=12, dropout=0.0, freehand=True)
+    config = replace(CONFIG, epochs=2, freehand=0.5, optimizer="muon", binarization="threshold")
+    images = {"images": crosses(36, 0), "validation": crosses(12, 1)}
+    quiet = Hooks(report=lambda line: None)
+
+    with threads(2):
+        whole = start(model, config, CPU)
+        assert loop(whole, **images, hooks=quiet)
+        run = start(model, config, CPU)
+        for stop in (1, 4):
+            hooks = replace(quiet, should_stop=lambda step, at=stop: step == at)
+            assert not loop(run, **images, hooks=hooks)
+            save_checkpoint(run.state(), tmp_path / CHECKPOINT)
+            torch.manual_seed(1234)
+            run = restore(load_checkpoint(tmp_path / CHECKPOINT, CPU), CPU)
+        assert loop(run, **images, hooks=quiet)
+    for first, second in ((whole.model, run.model), (whole.average, run.average)):
+        assert same(first.state_dict(), second.state_dict())
+    assert run.history == whole.history
+    assert "validation_freehand_nats_per_image" in run.history[0]
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(uninterrupted, tmp_path):
@@ -307,23 +351,34 @@ def test_muon_trains_the_matrices_inside_and_adam_the_rest():
     assert muon | adam == {id(p) for p in run.model.parameters()}
     blocks = (*run.model.network.vertical, *run.model.network.horizontal)
     assert {id(block.conv.weight) for block in blocks} <= muon
-    loop(run, TRAIN, VALIDATION, report=lambda line: None)
+    loop(run, TRAIN, VALIDATION, Hooks(report=lambda line: None))
     first, second = (entry["train_nats_per_image"] for entry in run.history)
     assert second < first
 
 
+def test_validation_images_are_drawn_free_hand_once_a_run(monkeypatch):
+    drawn = []
+
+    def draw(images, split):
+        drawn.append(split)
+        return freehand_images(images, split)
+
+    monkeypatch.setattr(validation, "freehand_images", draw)
+    model = replace(MODEL, height=12, width=12, freehand=True)
+    run = start(model, replace(CONFIG, freehand=0.5), CPU)
+    assert loop(run, crosses(20, 0), crosses(8, 1), Hooks(report=lambda line: None))
+    assert len(run.history) == 3
+    assert drawn == ["validation"]
+
+
 def test_threads_divide_a_batch_and_add_up_to_the_same_gradients():
     levels = TRAIN.greys[:10].ge(128).long()
-    before = torch.get_num_threads()
     gradients = []
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            run = start(replace(MODEL, dropout=0.0), TrainConfig(), CPU)
+    for count in (1, 3):
+        with threads(count):
+            run = start(replace(MODEL, dropout=0.0), TrainConfig(precision="fp32"), CPU)
             train_step(run, levels, TRAIN.labels[:10], torch.zeros(10, dtype=torch.bool), 1.0)
-            gradients.append([p.grad for p in run.model.parameters()])
-    finally:
-        torch.set_num_threads(before)
+        gradients.append([p.grad for p in run.model.parameters()])
     torch.testing.assert_close(gradients[0], gradients[1])
 
 

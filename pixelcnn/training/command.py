@@ -1,164 +1,24 @@
-"""Fit a PixelCNN, and push it: what `train.py` and `pixelcnn-train` run.
-
-Flags are accepted with dashes and with underscores. A preset sets defaults; flags beside it win.
-"""
+"""Fit a PixelCNN, and push it: what `train.py` and `pixelcnn-train` run."""
 
 import argparse
-import dataclasses
 import shlex
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any, get_args
 
 import torch
 from PIL import Image
 
-from pixelcnn.config import (
-    RESIDUAL_DILATIONS,
-    Architecture,
-    Binarization,
-    Dataset,
-    Likelihood,
-    ModelConfig,
-    Optimizer,
-    Precision,
-    Schedule,
-    TrainConfig,
-)
-from pixelcnn.data.datasets import check_binarization, default_binarization, load_images
+from pixelcnn.data.datasets import load_images
 from pixelcnn.devices import pick_device
 from pixelcnn.store.folder import BEST, CURVES, LAST, grids, locate
 from pixelcnn.store.hub import check_access, fetch, load
 from pixelcnn.store.push import push
-from pixelcnn.training.loop import DivergedError, Run, start, train
-from pixelcnn.training.presets import PRESETS
+from pixelcnn.training.flags import configs, parse_args
+from pixelcnn.training.loop import Hooks, train
+from pixelcnn.training.run import DivergedError, Run, start
 from pixelcnn.training.run_folder import RunFolder
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Declare the flags; their defaults are those of the configs."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    model = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
-    run = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
-
-    def add(flag: str, default: Any, text: str, **options: Any) -> None:
-        if "action" not in options:
-            options.setdefault("type", str if default is None else type(default))
-        name = f"--{flag}"
-        spellings = dict.fromkeys((name, name.replace("_", "-")))
-        parser.add_argument(*spellings, dest=flag, default=default, help=text, **options)
-
-    add("preset", None, "settings of a named run", choices=tuple(PRESETS))
-    add("architecture", model["architecture"], "network", choices=get_args(Architecture))
-    add("likelihood", None, "default: bernoulli for 2 levels", choices=get_args(Likelihood))
-    add("levels", model["levels"], "K, 2 to 256")
-    add("in_channels", model["in_channels"], "channels of an image")
-    add("inner_dim", model["inner_dim"], "features: vertical stack (gated), bottleneck (residual)")
-    add("dilations", None, "one block each, as 1,2,4,8; default: the architecture's", type=_ints)
-    add("horizontal_dim", model["horizontal_dim"], "gated: features of the horizontal stack")
-    add(
-        "horizontal_dilations",
-        model["horizontal_dilations"],
-        "gated: one horizontal block each",
-        type=_ints,
-    )
-    add("class_from", model["class_from"], "gated: first vertical block that is told the class")
-    add("dropout", model["dropout"], "on what each block adds")
-    add(
-        "class_conditional",
-        False,
-        "learn p(image | class)",
-        action=argparse.BooleanOptionalAction,
-    )
-    add("dataset", run["dataset"], "by torchvision", choices=get_args(Dataset))
-    add("data_dir", Path("data"), "torchvision's root folder")
-    add(
-        "binarization",
-        None,
-        "default: threshold for 2 levels, else none",
-        choices=get_args(Binarization),
-    )
-    add("shift", run["shift"], "move training images by up to so many pixels")
-    add("freehand", run["freehand"], "share of each batch drawn free-hand, at any place and size")
-    add("epochs", run["epochs"], "passes over the training images")
-    add("batch_size", run["batch_size"], "images in a step")
-    add("optimizer", run["optimizer"], "muon: for the matrices inside", choices=get_args(Optimizer))
-    add("lr", run["lr"], "learning rate of Adam")
-    add("muon_lr", run["muon_lr"], "learning rate of Muon")
-    add("schedule", run["schedule"], "of the learning rate", choices=get_args(Schedule))
-    add("gamma", run["gamma"], "exponential schedule: factor per epoch")
-    add("warmup_steps", run["warmup_steps"], "of linear warm-up")
-    add("weight_decay", run["weight_decay"], "decoupled; 0 is plain Adam")
-    add("beta2", run["beta2"], "Adam's second moment")
-    add("grad_clip", run["grad_clip"], "largest norm of the gradient; 0: no clipping")
-    add("ema", run["ema"], "decay of averaged weights per step; 0: no averaging")
-    add("precision", run["precision"], "of products", choices=get_args(Precision))
-    add("seed", run["seed"], "of weights, order and draws")
-    add("sample_epochs", (), "epochs to draw samples after, as 20,30; the last always", type=_ints)
-    add("device", None, "cpu, cuda, ...; default: a GPU if there is one")
-    add("out", Path("runs/latest"), "folder for weights, logs and images")
-    add("init", None, "begin with the weights in this folder, or of this Hub id, not random ones")
-    add("resume", None, "go on with the run in this folder, as it began", type=Path)
-    add("show", False, "open the images in a viewer", action="store_true")
-    add("push_to_hub", None, "push the best weights to this repository, ns/name, after training")
-    add("push_only", None, "train nothing: push this folder, of weights or a run", type=Path)
-    add("private", False, "make the repository, if it is new, a private one", action="store_true")
-    add("revision", None, "branch of the repository to push to; default: main")
-    return parser
-
-
-def _ints(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(",") if part)
-
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line; a preset replaces defaults.
-
-    Returns:
-        the flags, and as `given` the names of those that were typed, or set by a preset.
-    """
-    parser = make_parser()
-    flags = parser.parse_args(argv)
-    preset = PRESETS.get(flags.preset, {})
-    parser.set_defaults(**preset)
-    flags = parser.parse_args(argv)
-    untouched = object()  # a parser leaves what a namespace has already, unless the flag is typed
-    typed = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(flags), untouched)))
-    given = {name for name, value in vars(typed).items() if value is not untouched}
-    flags.given = given | preset.keys()
-    return flags
-
-
-def configs(args: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
-    """The two configs that the flags describe.
-
-    Raises:
-        ValueError: in one sentence, if the flags do not fit each other.
-    """
-    binarization: Binarization = args.binarization or default_binarization(args.levels)
-    check_binarization(args.levels, binarization)
-    dilations = RESIDUAL_DILATIONS if args.architecture == "residual" else ModelConfig.dilations
-    model = ModelConfig(
-        architecture=args.architecture,
-        likelihood=args.likelihood or ("bernoulli" if args.levels == 2 else "categorical"),
-        levels=args.levels,
-        in_channels=args.in_channels,
-        num_classes=10 if args.class_conditional else 0,
-        freehand=args.freehand > 0,
-        inner_dim=args.inner_dim,
-        dilations=args.dilations or dilations,
-        horizontal_dim=args.horizontal_dim,
-        horizontal_dilations=args.horizontal_dilations,
-        class_from=args.class_from,
-        dropout=args.dropout,
-    )
-    names = {field.name for field in dataclasses.fields(TrainConfig)}
-    values = {name: value for name, value in vars(args).items() if name in names}
-    return model, TrainConfig(**values | {"binarization": binarization})
 
 
 def stop_on_signal() -> list[int]:
@@ -178,16 +38,7 @@ def fit(args: argparse.Namespace) -> bool:
     """Train as the flags say; whether the run is complete."""
     noted = stop_on_signal()
     device = pick_device(args.device)
-    if args.resume:
-        folder, run = RunFolder.resume(args.resume, device)
-        check_same(args, run)
-    else:
-        model_config, train_config = configs(args)
-        init = fetch(args.init) if args.init else None
-        folder = RunFolder.new(args.out, init)
-        run = start(
-            model_config, train_config, device, init=load(locate(init)[0], device) if init else None
-        )
+    folder, run = resume(args, device) if args.resume else begin(args, device)
     channels = run.model.config.in_channels
     if channels != 1:
         raise ValueError(
@@ -196,15 +47,13 @@ def fit(args: argparse.Namespace) -> bool:
     images = load_images(run.config.dataset, args.data_dir, "train", device)
     validation = load_images(run.config.dataset, args.data_dir, "validation", device)
     describe(run, folder.path, device)
+    hooks = Hooks(
+        after_epoch=folder.after_epoch,
+        checkpoint=folder.save,
+        should_stop=lambda step: bool(noted),
+    )
     try:
-        complete = train(
-            run,
-            images,
-            validation,
-            after_epoch=folder.after_epoch,
-            checkpoint=folder.save,
-            should_stop=lambda step: bool(noted),
-        )
+        complete = train(run, images, validation, hooks)
     except DivergedError as error:
         best = f"The best weights, of epoch {run.best_epoch}, are in {folder.path / BEST}."
         raise RuntimeError(f"{error} {best}" if run.best_epoch else str(error)) from error
@@ -212,6 +61,22 @@ def fit(args: argparse.Namespace) -> bool:
         for path in (folder.path / CURVES, *grids(folder.path).values()):
             Image.open(path).show()
     return complete
+
+
+def begin(args: argparse.Namespace, device: torch.device) -> tuple[RunFolder, Run]:
+    """A new run, in a folder that holds none yet."""
+    model_config, train_config = configs(args)
+    init = fetch(args.init) if args.init else None
+    folder = RunFolder.new(args.out, init)
+    weights = load(locate(init)[0], device) if init else None
+    return folder, start(model_config, train_config, device, init=weights)
+
+
+def resume(args: argparse.Namespace, device: torch.device) -> tuple[RunFolder, Run]:
+    """The run in a folder, as it was saved."""
+    folder, run = RunFolder.resume(args.resume, device)
+    check_same(args, run)
+    return folder, run
 
 
 def check_same(args: argparse.Namespace, run: Run) -> None:

@@ -30,7 +30,7 @@ from pixelcnn.store.stages import (
 )
 from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelcnn.training.curves import save_loss_curves
-from pixelcnn.training.loop import Run, restore
+from pixelcnn.training.run import Run, restore
 
 OF_A_RUN = (CHECKPOINT, TRAINING, LOG, BEST, LAST, CONFIG)
 

@@ -1,0 +1,133 @@
+"""A training run: all of its state, begun anew or restored from a checkpoint."""
+
+import copy
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pixelcnn.config import ModelConfig, TrainConfig
+from pixelcnn.density.model import PixelCNN
+from pixelcnn.devices import resolve_precision
+from pixelcnn.training.checkpoint import State, random_state, restore_random_state
+from pixelcnn.training.optimizers import make_optimizers
+
+
+class DivergedError(RuntimeError):
+    """The loss, or a weight, is no longer a finite number."""
+
+
+@dataclass
+class Run:
+    """A training run in progress: all its state."""
+
+    model: PixelCNN
+    average: PixelCNN | None  # of the weights, if the config asks for one
+    optimizers: list[torch.optim.Optimizer]
+    config: TrainConfig
+    epoch: int = 1  # the one in progress
+    step: int = 0  # steps done, in all epochs
+    loss_sum: float = 0.0  # nats, over the images of this epoch so far
+    history: list[dict[str, Any]] = field(default_factory=list)  # one entry an epoch
+
+    @property
+    def evaluated(self) -> PixelCNN:
+        """The model whose likelihood counts: the average, if there is one."""
+        return self.model if self.average is None else self.average
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The first epoch with the lowest validation loss (of two hands: their sum); None before its end."""
+        if not self.history:
+            return None
+        return int(min(self.history, key=_validation_loss)["epoch"])
+
+    def check_finite(self, loss: Tensor) -> float:
+        """The loss, a scalar, as a number.
+
+        Raises:
+            DivergedError: in one sentence that says what to change, if it or a weight is not finite.
+        """
+        value = float(loss)
+        if math.isfinite(value) and all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            return value
+        raise DivergedError(
+            "The loss or a weight is no longer a finite number,"
+            f" at step {self.step}, in epoch {self.epoch}:"
+            " train with a lower --lr, a --grad-clip such as 1, more --warmup-steps, or --precision fp32."
+        )
+
+    def state(self) -> State:
+        """Everything that a resumed run needs."""
+        return {
+            "model_config": self.model.config.to_dict(),
+            "train_config": self.config.to_dict(),
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizers": [each.state_dict() for each in self.optimizers],
+            "random": random_state(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss_sum": self.loss_sum,
+            "history": self.history,
+        }
+
+
+def _validation_loss(entry: dict[str, Any]) -> float:
+    """What the best epoch has least of: nats in both hands, where there are two."""
+    nats: float = entry["validation_nats_per_image"]
+    return nats + float(entry.get("validation_freehand_nats_per_image", 0))
+
+
+def start(
+    model_config: ModelConfig,
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    init: PixelCNN | None = None,
+) -> Run:
+    """Begin a run, with weights that the seed decides, or with those of `init`.
+
+    `init` may have other levels: its last layer is then left out. The config of the run has the precision
+    that `auto` means on the device.
+
+    Raises:
+        ValueError: in one sentence, if `init` is another model.
+    """
+    torch.manual_seed(config.seed)
+    model = PixelCNN(model_config).to(device)
+    if init is not None:
+        _take_over(model, init)
+    average = copy.deepcopy(model).eval() if config.ema else None
+    config = replace(config, precision=resolve_precision(config.precision, device))
+    return Run(model, average, make_optimizers(model, config), config)
+
+
+def _take_over(model: PixelCNN, init: PixelCNN) -> None:
+    """Give the weights of one model to another; of one with other levels, all but the last layer."""
+    c = model.config
+    same = replace(init.config, dropout=c.dropout, levels=c.levels, likelihood=c.likelihood)
+    if same != c:
+        raise ValueError(f"init is another model, {init.config}: give the same flags.")
+    weights = init.state_dict()
+    if init.config.levels != c.levels:
+        own = model.state_dict()
+        weights |= {name: own[name] for name in own if name.startswith("network.head.out.")}
+    model.load_state_dict(weights)
+
+
+def restore(state: State, device: torch.device) -> Run:
+    """The run whose `state` this is."""
+    config = TrainConfig.from_dict(state["train_config"])
+    run = start(ModelConfig.from_dict(state["model_config"]), config, device)
+    run.model.load_state_dict(state["model"])
+    if run.average is not None:
+        run.average.load_state_dict(state["average"])
+    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    run.epoch, run.step, run.loss_sum = state["epoch"], state["step"], state["loss_sum"]
+    run.history = state["history"]
+    restore_random_state(state["random"])
+    return run

@@ -1,0 +1,62 @@
+"""One step of training: the loss of a batch, its gradients, and what they do to the weights."""
+
+import torch
+from torch import Tensor
+
+from pixelcnn.devices import autocast, one_thread_workers
+from pixelcnn.training.optimizers import step_optimizers, update_average
+from pixelcnn.training.run import Run
+
+
+def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate: float) -> Tensor:
+    """One step: forward, backward, optimizers, average of the weights.
+
+    Args:
+        run: whose weights and moments are updated.
+        levels: (B, C, H, W) integers 0..K-1.
+        labels: (B,); used by a model with classes.
+        freehand: (B,) bool; used by a model that knows two hands.
+        rate: share of the optimizers' learning rates, 0 to 1.
+
+    Returns:
+        The loss, nats per image, as a scalar on the device.
+    """
+    loss = _compute_gradients(run, levels, labels, freehand)
+    if run.config.grad_clip:
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.config.grad_clip)
+    step_optimizers(run.optimizers, rate)
+    if run.average is not None:
+        update_average(run.average, run.model, run.config, run.step)
+    return loss
+
+
+def _compute_gradients(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor) -> Tensor:
+    """Set the gradients of a batch; its loss in nats per image, a scalar.
+
+    On a CPU the batch is divided among threads, one thread an operation: threads that share each operation
+    wait for each other at its end, and beside other work they wait long.
+    """
+    model = run.model
+    params = list(model.parameters())
+
+    def part(levels_part: Tensor, labels_part: Tensor, freehand_part: Tensor) -> list[Tensor]:
+        label = labels_part if model.num_classes else None
+        hand = freehand_part if model.config.freehand else False
+        with autocast(model.device, run.config.precision):
+            logits = model(levels_part, label, freehand=hand)
+        loss = -model.likelihood.log_prob(logits, levels_part).sum() / len(levels)
+        # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
+        return [loss.detach(), *torch.autograd.grad(loss / levels[0].numel(), params)]
+
+    # Dropout draws from one generator, in an order that threads would leave to chance.
+    shared = model.device.type == "cpu" and not model.config.dropout
+    count = min(torch.get_num_threads(), len(levels)) if shared else 1
+    if count == 1:
+        loss, *gradients = part(levels, labels, freehand)
+    else:
+        parts = [each.tensor_split(count) for each in (levels, labels, freehand)]
+        with one_thread_workers(count) as pool:
+            loss, *gradients = (sum(each) for each in zip(*pool.map(part, *parts), strict=True))
+    for p, gradient in zip(params, gradients, strict=True):
+        p.grad = gradient
+    return loss

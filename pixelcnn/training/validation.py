@@ -1,0 +1,55 @@
+"""The validation images of a run, drawn once, and the likelihood of a model on them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pixelcnn.data.datasets import Images, evaluation_levels, freehand_images
+from pixelcnn.density.model import CHUNK
+from pixelcnn.devices import autocast
+from pixelcnn.training.run import Run
+
+
+@dataclass(frozen=True)
+class ValidationImages:
+    """The validation split as the model of a run describes it."""
+
+    labels: Tensor  # (N,)
+    levels: Tensor  # (N, C, H, W) uint8
+    freehand_levels: (
+        Tensor | None
+    )  # the same digits drawn free-hand, for a model that knows two hands
+
+    @classmethod
+    def of(cls, run: Run, images: Images) -> "ValidationImages":
+        """Turn the split, as the dataset stores it, into levels; draw it free-hand, if the run needs that."""
+
+        def to_levels(some: Images) -> Tensor:
+            levels, binarization = run.model.config.levels, run.config.binarization
+            return evaluation_levels(some, levels, binarization, "validation")
+
+        two_hands = run.model.config.freehand
+        drawn = to_levels(freehand_images(images, "validation")) if two_hands else None
+        return cls(images.labels, to_levels(images), drawn)
+
+    @torch.inference_mode()
+    def nats_per_image(self, run: Run, *, freehand: bool = False) -> float:
+        """The mean of -log p, given the class where there are classes.
+
+        Args:
+            run: whose weights, or their average, count.
+            freehand: of the digits drawn free-hand, and as such.
+
+        Raises:
+            DivergedError: in one sentence, if it is not finite.
+        """
+        model, levels = run.evaluated.eval(), self.freehand_levels if freehand else self.levels
+        assert levels is not None
+        total = torch.zeros((), dtype=torch.float64, device=model.device)
+        for batch, labels in zip(levels.split(CHUNK), self.labels.split(CHUNK), strict=True):
+            label = labels if model.num_classes else None
+            with autocast(model.device, run.config.precision):
+                logits = model(batch.long(), label, freehand=freehand)
+            total -= model.likelihood.log_prob(logits, batch.long()).double().sum()
+        return run.check_finite(total) / len(levels)
