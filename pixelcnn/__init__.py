@@ -1,5 +1,16 @@
 """PixelCNN: exact densities of small images, and an exact fast sampler.
 
+A model with classes is a mixture. `label` names the class, one for all images or one for each. What
+`label=None` means depends on what is asked:
+
+    model(levels)         is refused: logits are those of a class
+    model.log_prob        the mixture's density: p(x) = mean over y of p(x | y)
+    generate, complete    draw the class of each digit from p(y | given rows), uniform where none are given
+    digit_posterior       has no label: it tells p(y | given rows) of every class
+    the page's `trace`    takes the most probable class
+
+For a model without classes None is the only label.
+
 Example:
     >>> import pixelcnn
     >>> config = pixelcnn.ModelConfig(height=4, width=4, inner_dim=4, dilations=(1, 2))

@@ -1,7 +1,10 @@
-"""What is to be drawn, in one object: the request that every sampler takes."""
+"""What is to be drawn, in one object that every sampler takes, and what was drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -33,3 +36,20 @@ class Draft:
             strict=True,
         )
         return [replace(self, levels=a, uniforms=b, condition=c) for a, b, c in parts]
+
+
+class Drawn(NamedTuple):
+    """Images that were drawn as a draft says."""
+
+    levels: Tensor  # (B, C, H, W), the given rows included
+    logits: Tensor  # (B, C, H - rows, W, P) of the rows that were drawn
+    passes: list[int]  # of the network over each of these rows
+
+
+def join(parts: Sequence[Drawn]) -> Drawn:
+    """The parts of a draft that was split: they ran side by side, so the most passes count."""
+    return Drawn(
+        torch.cat([part.levels for part in parts]),
+        torch.cat([part.logits for part in parts]),
+        [max(each) for each in zip(*(part.passes for part in parts), strict=True)],
+    )

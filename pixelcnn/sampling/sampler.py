@@ -10,9 +10,9 @@ from torch import Tensor
 from pixelcnn.density.model import Label, PixelCNN
 from pixelcnn.devices import one_thread_workers
 from pixelcnn.sampling.blank import BlankRows
-from pixelcnn.sampling.draft import Draft
+from pixelcnn.sampling.draft import Draft, Drawn, join
 from pixelcnn.sampling.rows import row_weights
-from pixelcnn.sampling.sweep import Drawn, sweep
+from pixelcnn.sampling.sweep import sweep
 
 SEED_LIMIT = 2**32  # of the seeds of PyTorch's generator, mt19937, of which it reads 32 bits
 
@@ -48,7 +48,7 @@ class Sampler:
         model: in eval mode.
 
     Raises:
-        ValueError: if the model is in training mode.
+        ValueError: if the model is in training mode, now or when it draws.
 
     Example:
         >>> from pixelcnn.config import ModelConfig
@@ -60,8 +60,7 @@ class Sampler:
     """
 
     def __init__(self, model: PixelCNN) -> None:
-        if model.training:
-            raise ValueError("Sampling needs a model in eval mode: call model.eval() first.")
+        _check_eval(model)
         self.model = model
         with torch.no_grad(), _full_precision(model):
             self.weights = row_weights(model.network)
@@ -76,13 +75,15 @@ class Sampler:
         temperature: float = 1.0,
         seed: SupportsIndex | None = None,
     ) -> Samples:
-        """Draw digits; see `draw.generate`."""
+        """Draw digits: complete images of which no row is given. See `draw.generate`."""
         _check_count(count)
         c = self.model.config
         blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
-        # Without rows each class is as probable as any other.
-        return self._draw(blank, 0, 1, label, freehand, temperature, seed)
+        return self.complete(
+            blank, rows=0, label=label, freehand=freehand, temperature=temperature, seed=seed
+        )
 
+    @torch.no_grad()
     def complete(
         self,
         levels: Tensor,
@@ -100,14 +101,35 @@ class Sampler:
         Args as there, and:
             posterior: what `digit_posterior` says of the same images and rows, where that is known already.
         """
+        model = self.model
         _check_count(count)
-        _check_rows(self.model, levels, rows)
-        return self._draw(levels, rows, count, label, freehand, temperature, seed, posterior)
+        _check_rows(model, levels, rows)
+        _check_temperature(temperature)
+        seed = check_seed(seed)
+        # On the CPU whatever the device, and in float32 whatever the default, so that a seed means the same
+        # digits everywhere.
+        generator = torch.Generator().manual_seed(seed)
+        images = levels.repeat_interleave(count, 0)
+        uniforms = torch.rand(images.shape, generator=generator, dtype=torch.float32)
+        if label is None and model.num_classes:
+            if posterior is None:
+                posterior = self.digit_posterior(levels, rows=rows, freehand=freehand)
+            label = _draw_classes(posterior.repeat_interleave(count, 0), generator)
+        label = model.expand_label(label, len(images))
+        draft = Draft(
+            levels=images.to(model.device),
+            uniforms=uniforms.to(model.device),
+            condition=model.condition(label, freehand, len(images)),
+            rows=rows,
+            temperature=temperature,
+        )
+        return self._samples(draft, label, posterior, seed)
 
     @torch.no_grad()
     def digit_posterior(self, levels: Tensor, *, rows: int, freehand: bool = False) -> Tensor:
         """How probable each class is, given the first rows; see `draw.digit_posterior`."""
         model = self.model
+        _check_eval(model)
         if not model.num_classes:
             raise ValueError("This model has no classes, so it cannot tell how probable each is.")
         _check_rows(model, levels, rows)
@@ -119,93 +141,53 @@ class Sampler:
             each = model.class_log_prob(given, freehand=freehand)
         return each.sum((2, 3, 4)).softmax(-1)
 
-    @torch.no_grad()
-    def _draw(
-        self,
-        images: Tensor,
-        rows: int,
-        num_completions: int,
-        label: Label,
-        freehand: bool,
-        temperature: float,
-        seed: SupportsIndex | None,
-        posterior: Tensor | None = None,
-    ) -> Samples:
-        """Draw the uniforms, the classes where none are given, and then the rows below the given ones."""
-        model = self.model
-        if not 0 <= temperature < float("inf"):
-            raise ValueError(f"temperature must be finite and 0 or more, got {temperature}.")
-        seed = check_seed(seed)
-        # On the CPU whatever the device, and in float32 whatever the default, so that a seed means the same
-        # digits everywhere.
-        generator = torch.Generator().manual_seed(seed)
-        levels = images.repeat_interleave(num_completions, 0)
-        uniforms = torch.rand(levels.shape, generator=generator, dtype=torch.float32)
-        if label is None and model.num_classes:
-            if posterior is None:
-                posterior = self.digit_posterior(images, rows=rows, freehand=freehand)
-            cdf = posterior.cpu().repeat_interleave(num_completions, 0).cumsum(-1)[:, :-1]
-            die = torch.rand(len(levels), 1, generator=generator, dtype=torch.float32)
-            label = (cdf <= die).sum(-1)
-        label = model.expand_label(label, len(levels))
-        draft = Draft(
-            levels=levels.to(model.device),
-            uniforms=uniforms.to(model.device),
-            condition=model.condition(label, freehand, len(levels)),
-            rows=rows,
-            temperature=temperature,
-        )
-        drawn, logits, passes = self.draw(draft)
-        # Made in inference mode, of no use to autograd.
-        return self._samples(draft, drawn.clone(), logits.clone(), label, posterior, seed, passes)
-
     def _samples(
-        self,
-        draft: Draft,
-        levels: Tensor,
-        logits: Tensor,
-        label: Tensor | None,
-        posterior: Tensor | None,
-        seed: int,
-        passes: int,
+        self, draft: Draft, label: Tensor | None, posterior: Tensor | None, seed: int
     ) -> Samples:
+        """Draw what a draft asks for, and say what the model thought of it."""
+        drawn = self.draw(draft)
+        # Copies, as autograd has no use for tensors that were made in inference mode.
+        levels, logits = drawn.levels.clone(), drawn.logits.clone()
         likelihood, rows = self.model.likelihood, draft.rows
-        given = levels[:, :, :rows].to(logits.dtype)
-        zeros, drawn = torch.zeros_like(given), levels[:, :, rows:]
-        known = given / (self.model.config.levels - 1)
+        given, below = levels[:, :, :rows].to(logits.dtype), levels[:, :, rows:]
+        zeros, known = torch.zeros_like(given), given / (self.model.config.levels - 1)
         return Samples(
             levels=levels,
             label=label,
-            log_prob=torch.cat([zeros, likelihood.log_prob(logits, drawn)], 2),
+            log_prob=torch.cat([zeros, likelihood.log_prob(logits, below)], 2),
             entropy=torch.cat([zeros, likelihood.entropy(logits)], 2),
             expected=torch.cat([known, likelihood.mean(logits)], 2),
             posterior=posterior,
             seed=seed,
-            passes=passes,
+            passes=sum(drawn.passes),
         )
 
     @torch.inference_mode()
-    def draw(self, draft: Draft) -> tuple[Tensor, Tensor, int]:
+    def draw(self, draft: Draft) -> Drawn:
         """The same digits as `naive.draw_naive`, by fixed-point iteration on each row; see `sweep.py`.
 
         On a CPU a large batch is divided among threads, and each operation takes one thread.
 
-        Returns:
-            levels (B, C, H, W); the logits of the rows drawn (B, C, H - rows, W, P); row passes.
+        Raises:
+            ValueError: if the model is in training mode.
         """
+        _check_eval(self.model)
         if self.model.device.type != "cpu":
-            levels, logits, passes = self._sweep(draft)
-            return levels, logits, sum(passes)
+            return self._sweep(draft)
         count = max(1, min(torch.get_num_threads(), len(draft) // MIN_PART))
         with one_thread_workers(count) as pool:
-            done = list(pool.map(self._sweep, draft.split(count)))
-        every_levels, every_logits, every_passes = zip(*done, strict=True)
-        most = [max(row) for row in zip(*every_passes, strict=True)]
-        return torch.cat(every_levels), torch.cat(every_logits), sum(most)
+            return join(list(pool.map(self._sweep, draft.split(count))))
 
     def _sweep(self, draft: Draft) -> Drawn:
         with torch.inference_mode(), _full_precision(self.model):  # both belong to the thread
             return sweep(self.model, self.weights, self.blank, draft)
+
+
+def _draw_classes(posterior: Tensor, generator: torch.Generator) -> Tensor:
+    """One class from each row of probabilities, (B, classes) -> (B,)."""
+    cdf = posterior.cpu().cumsum(-1)[:, :-1]
+    uniforms = torch.rand(len(cdf), 1, generator=generator, dtype=torch.float32)
+    return (cdf <= uniforms).sum(-1)
 
 
 def check_seed(seed: SupportsIndex | None) -> int:
@@ -228,6 +210,16 @@ def check_seed(seed: SupportsIndex | None) -> int:
 def _full_precision(model: PixelCNN) -> torch.autocast:
     """Switch autocast off: digits and logits are those of the weights as they are."""
     return torch.autocast(model.device.type, enabled=False)
+
+
+def _check_eval(model: PixelCNN) -> None:
+    if model.training:
+        raise ValueError("Sampling needs a model in eval mode: call model.eval() first.")
+
+
+def _check_temperature(temperature: float) -> None:
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature must be finite and 0 or more, got {temperature}.")
 
 
 def _check_count(count: int) -> None:

@@ -16,11 +16,8 @@ from pixelcnn.data.pixels import to_input
 from pixelcnn.density.likelihood import Categorical
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling.blank import BlankRows
-from pixelcnn.sampling.draft import Draft
+from pixelcnn.sampling.draft import Draft, Drawn
 from pixelcnn.sampling.rows import RowWeights, start_rows
-
-# Levels (B, C, H, W), the logits of the rows drawn (B, C, H - rows, W, P), the passes of each of them.
-Drawn = tuple[Tensor, Tensor, list[int]]
 
 
 def sweep(model: PixelCNN, weights: RowWeights, blank: BlankRows, draft: Draft) -> Drawn:
@@ -54,7 +51,7 @@ def sweep(model: PixelCNN, weights: RowWeights, blank: BlankRows, draft: Draft) 
         levels[i], logits[i - rows] = row.levels, row.logits
         sweep.push(to_input(row.levels, c.levels, model.dtype))
         passes.append(row.passes)
-    return levels.permute(2, 3, 0, 1), logits.permute(2, 3, 0, 1, 4), passes
+    return Drawn(levels.permute(2, 3, 0, 1), logits.permute(2, 3, 0, 1, 4), passes)
 
 
 def _blank_until(model: PixelCNN, blank: BlankRows, logits: Tensor, draft: Draft) -> int:
