@@ -21,6 +21,7 @@ Example:
 
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.typicality import typicality
 from pixelcnn.sampling.draw import complete, digit_posterior, generate
 from pixelcnn.sampling.sampler import Sampler, Samples
 from pixelcnn.store.hub import load
@@ -35,4 +36,5 @@ __all__ = [
     "digit_posterior",
     "generate",
     "load",
+    "typicality",
 ]

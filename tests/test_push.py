@@ -13,7 +13,8 @@ from PIL import Image
 import pixelcnn
 from pixelcnn.config import TrainConfig
 from pixelcnn.data.datasets import Images
-from pixelcnn.store.folder import LOG, METRICS, TRAINING, save, sha256
+from pixelcnn.density.typicality import measure_reference
+from pixelcnn.store.folder import LOG, METRICS, TRAINING, TYPICALITY, save, sha256
 from pixelcnn.store.hub import load
 from pixelcnn.store.push import push
 from pixelcnn.store.stages import Origin, Result, Stage, write_stages
@@ -71,6 +72,17 @@ def run(tmp_path, model):
         Image.new("L", (4, 4)).save(tmp_path / name)
     (tmp_path / "checkpoint.pt").write_bytes(b"not for others")
     return tmp_path
+
+
+def test_what_is_usual_goes_along(hub, run, model):
+    drawings = torch.zeros(3, 1, 4, 5, dtype=torch.long)
+    measured = measure_reference(model, [drawings], weights_sha256=sha256(run / "best"))
+    measured.save(run / "best" / TYPICALITY)
+    push(run, "someone/usual")
+    assert load("someone/usual").reference.images == 3
+    (run / "best" / TYPICALITY).unlink()
+    push(run, "someone/usual")
+    assert TYPICALITY not in hub.repos["models/someone/usual"].files()
 
 
 def card(repo):

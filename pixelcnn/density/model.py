@@ -18,6 +18,7 @@ from pixelcnn.config import ModelConfig
 from pixelcnn.data.pixels import to_input
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
+from pixelcnn.density.typicality import Reference
 
 Label = int | Tensor | None
 
@@ -46,6 +47,7 @@ class PixelCNN(nn.Module):
         out = config.in_channels * self.likelihood.parameters
         network = GatedNetwork if config.architecture == "gated" else ResidualNetwork
         self.network: GatedNetwork | ResidualNetwork = network(config, out)
+        self.reference: Reference | None = None  # what `typicality` ranks by, once it was measured
 
     @property
     def num_classes(self) -> int:

@@ -12,10 +12,12 @@ from safetensors import SafetensorError
 
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.typicality import Reference
 
 CONFIG = "config.json"  # the ModelConfig
 WEIGHTS = "model.safetensors"
 METRICS = "metrics.json"  # measured on these weights: the last line of `pixelcnn.evaluate`
+TYPICALITY = "typicality.json"  # likelihoods of validation drawings: see `density/typicality.py`
 TRAINING = "training.json"  # how the weights came about; see `stages.py`
 LOG = "log.jsonl"  # losses of the run, one epoch a line
 CURVES = "loss.png"
@@ -67,14 +69,16 @@ def sha256(weights: Path) -> str:
 def save(model: PixelCNN, folder: Path) -> None:
     """Write `config.json` and `model.safetensors` into `folder`, which is made if need be.
 
-    A `metrics.json` that lies there is deleted: it was measured on the weights that are replaced.
+    A `metrics.json` and a `typicality.json` that lie there are deleted: they tell of the weights that are
+    replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model.config.save(folder / CONFIG)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     partial = folder / f"{WEIGHTS}.partial"
     safetensors.torch.save_file(state, partial)
-    (folder / METRICS).unlink(missing_ok=True)
+    for name in (METRICS, TYPICALITY):
+        (folder / name).unlink(missing_ok=True)
     partial.replace(folder / WEIGHTS)
 
 
@@ -82,7 +86,7 @@ def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:
     """Load a model, in eval mode.
 
     Args:
-        folder: with `config.json` and `model.safetensors`.
+        folder: with `config.json` and `model.safetensors`, and with `typicality.json` once it was measured.
         device: to load it to.
 
     Raises:
@@ -106,4 +110,15 @@ def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:
             )
         model = PixelCNN(config)
     model.load_state_dict(state)
+    model.reference = _reference(folder, config)
     return model.to(device).eval()
+
+
+def _reference(folder: Path, config: ModelConfig) -> Reference | None:
+    path = folder / TYPICALITY
+    if not path.is_file():
+        return None
+    reference = Reference.load(path)
+    if len(reference.nats) != config.height + 1 or reference.weights_sha256 != sha256(folder):
+        raise ValueError(f"{path} is of other weights: delete it, or measure it again.")
+    return reference

@@ -20,10 +20,19 @@ from huggingface_hub.errors import (
 )
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.store.folder import CONFIG, GRIDS, LOG, METRICS, TRAINING, WEIGHTS, load_folder
+from pixelcnn.store.folder import (
+    CONFIG,
+    GRIDS,
+    LOG,
+    METRICS,
+    TRAINING,
+    TYPICALITY,
+    WEIGHTS,
+    load_folder,
+)
 
 # What is fetched of a model: itself, and what is said and shown of it.
-FETCHED = (CONFIG, WEIGHTS, METRICS, TRAINING, LOG, GRIDS)
+FETCHED = (CONFIG, WEIGHTS, METRICS, TYPICALITY, TRAINING, LOG, GRIDS)
 
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 LOGIN = "run `hf auth login`, or set HF_TOKEN to a token that may write"

@@ -14,6 +14,7 @@ from pixelcnn.store.folder import (
     METRICS,
     SAMPLES,
     TRAINING,
+    TYPICALITY,
     WEIGHTS,
     grids,
     locate,
@@ -24,7 +25,7 @@ from pixelcnn.store.record import read_record
 from pixelcnn.store.stages import check_stages
 
 # Of an earlier push: what this one does not bring would be said of other weights.
-RECORDS = (METRICS, TRAINING, LOG, CURVES, SAMPLES, GRIDS)
+RECORDS = (METRICS, TYPICALITY, TRAINING, LOG, CURVES, SAMPLES, GRIDS)
 
 
 def push(folder: Path, repo_id: str, *, private: bool = False, revision: str | None = None) -> str:
@@ -75,7 +76,7 @@ def collect(folder: Path, repo_id: str) -> dict[str, Path | bytes]:
     files: dict[str, Path | bytes] = {name: weights / name for name in (CONFIG, WEIGHTS)}
     record = read_record(weights, run)
     check_stages(record.stages, weights)
-    recorded = [weights / METRICS, run / TRAINING, run / LOG, run / CURVES]
+    recorded = [weights / METRICS, weights / TYPICALITY, run / TRAINING, run / LOG, run / CURVES]
     for path in (*recorded, *grids(run).values()):
         if path.is_file():
             files[path.name] = path
