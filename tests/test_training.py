@@ -225,18 +225,22 @@ def test_a_run_that_was_killed_before_its_first_save_leaves_nothing_to_confuse(t
     RunFolder.new(tmp_path)
 
 
+@pytest.mark.parametrize(("value", "sentence"), [(math.nan, "no longer"), (1e6, "exploded to")])
 @pytest.mark.parametrize("at", [2, 7])
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_good(at, tmp_path):
+def test_a_loss_that_is_lost_stops_the_run_and_keeps_what_was_good(at, value, sentence, tmp_path):
     """Steps 1-5 are the first epoch."""
     folder, run = RunFolder.new(tmp_path), start(MODEL, replace(CONFIG, ema=0), CPU)
 
     def poison(step):
         if step == at:
             with torch.no_grad():
-                next(run.model.parameters()).fill_(math.nan)
+                for weight in run.model.network.head.parameters():
+                    weight.fill_(value)
         return False
 
-    with pytest.raises(DivergedError, match=r"step \d+, in epoch \d.*a lower --lr") as stopped:
+    with pytest.raises(
+        DivergedError, match=sentence + r".*, at step \d+, in epoch \d.*a lower --lr"
+    ) as stopped:
         train(folder, run, should_stop=poison, checkpoint_steps=3)
     assert "\n" not in str(stopped.value)
     state = load_checkpoint(tmp_path / CHECKPOINT, CPU) if at > 3 else {"step": 0, "model": {}}
@@ -279,7 +283,7 @@ def test_best_is_kept_apart_from_last(tmp_path):
     folder, run = RunFolder.new(tmp_path), start(MODEL, config, CPU)
     train(folder, run)
     best = hub.load(tmp_path / BEST).state_dict()
-    run.config = replace(config, epochs=2, lr=3.0)
+    run.config = replace(config, epochs=2, lr=0.03)
     run.optimizers = make_optimizers(run.model, run.config)
     train(folder, run)
     assert same(hub.load(tmp_path / BEST).state_dict(), best)

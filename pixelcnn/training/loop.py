@@ -58,7 +58,7 @@ def train(run: Run, images: Images, validation: Images, hooks: Hooks = NO_HOOKS)
         Whether the run is complete.
 
     Raises:
-        DivergedError: in one sentence, if the loss is no longer finite; nothing of that is kept.
+        DivergedError: in one sentence, if the loss is no longer finite, or explodes; nothing of that is kept.
     """
     if run.config.freehand:
         images = images.traced()
@@ -77,22 +77,24 @@ def _train_epoch(run: Run, images: Images, hooks: Hooks) -> bool:
     done = run.step - (run.epoch - 1) * steps
     run.model.train()
     total = torch.tensor(run.loss_sum, dtype=torch.float64, device=run.model.device)
+    seen = done * run.config.batch_size  # images of this epoch
     with _progress(run, len(images), done) as bar:
         for levels, labels, freehand in _batches(run, images, done):
             rate = learning_rate_factor(run.config, run.step, steps)
             loss = train_step(run, levels, labels, freehand, rate)
             total += loss.detach() * len(levels)
             run.step += 1
+            seen += len(levels)
             bar.update(len(levels))
             if run.step % CHECK_STEPS == 0:
-                bar.set_postfix(nats=f"{run.check_finite(loss):.2f}", refresh=False)
+                bar.set_postfix(nats=f"{run.check_loss(loss):.2f}", refresh=False)
             stop = hooks.should_stop(run.step)
             if stop or run.step % hooks.checkpoint_steps == 0:
-                run.loss_sum = run.check_finite(total)
+                run.loss_sum = run.check_loss(total, seen)
                 hooks.checkpoint(run)
             if stop:
                 return False
-    run.loss_sum = run.check_finite(total)
+    run.loss_sum = run.check_loss(total, seen)
     return True
 
 

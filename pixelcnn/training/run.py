@@ -14,9 +14,11 @@ from pixelcnn.devices import resolve_precision
 from pixelcnn.training.checkpoint import State, random_state, restore_random_state
 from pixelcnn.training.optimizers import make_optimizers
 
+EXPLODED = 10  # times the loss of a uniform guess
+
 
 class DivergedError(RuntimeError):
-    """The loss, or a weight, is no longer a finite number."""
+    """The loss, or a weight, is no longer a finite number, or the loss has exploded."""
 
 
 @dataclass
@@ -44,20 +46,29 @@ class Run:
             return None
         return int(min(self.history, key=_validation_loss)["epoch"])
 
-    def check_finite(self, loss: Tensor) -> float:
-        """The loss, a scalar, as a number.
+    def check_loss(self, total: Tensor, num_images: int = 1) -> float:
+        """The sum of the losses of some images, a scalar, as a number.
 
         Raises:
-            DivergedError: in one sentence that says what to change, if it or a weight is not finite.
+            DivergedError: in one sentence that says what to change, if it or a weight is not finite, or if
+                the loss has exploded: at `EXPLODED` times that of a uniform guess no run comes back.
         """
-        value = float(loss)
-        if math.isfinite(value) and all(bool(p.isfinite().all()) for p in self.model.parameters()):
+        c, value = self.model.config, float(total)
+        guess = c.in_channels * c.height * c.width * math.log(c.levels)
+        if value < EXPLODED * guess * num_images and self._finite_weights():
             return value
-        raise DivergedError(
-            "The loss or a weight is no longer a finite number,"
-            f" at step {self.step}, in epoch {self.epoch}:"
-            " train with a lower --lr, a --grad-clip such as 1, more --warmup-steps, or --precision fp32."
+        wrong = (
+            f"The loss has exploded to {value / num_images:.3g} nats per image"
+            if math.isfinite(value) and self._finite_weights()
+            else "The loss or a weight is no longer a finite number"
         )
+        raise DivergedError(
+            f"{wrong}, at step {self.step}, in epoch {self.epoch}: train with a lower --lr (and --muon-lr),"
+            " a --grad-clip such as 1, more --warmup-steps, more --weight-decay, or --precision fp32."
+        )
+
+    def _finite_weights(self) -> bool:
+        return all(bool(p.isfinite().all()) for p in self.model.parameters())
 
     def state(self) -> State:
         """Everything that a resumed run needs."""

@@ -42,7 +42,7 @@ class ValidationImages:
             freehand: of the digits drawn free-hand, and as such.
 
         Raises:
-            DivergedError: in one sentence, if it is not finite.
+            DivergedError: in one sentence, if it is not finite, or has exploded.
         """
         model, levels = run.evaluated.eval(), self.freehand_levels if freehand else self.levels
         assert levels is not None
@@ -52,4 +52,4 @@ class ValidationImages:
             with autocast(model.device, run.config.precision):
                 logits = model(batch.long(), label, freehand=freehand)
             total -= model.likelihood.log_prob(logits, batch.long()).double().sum()
-        return run.check_finite(total) / len(levels)
+        return run.check_loss(total, len(levels)) / len(levels)
