@@ -265,6 +265,7 @@ for architecture in ("gated", "residual"):
 """
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_as_script_and_as_python():
     answers = [
         subprocess.run(

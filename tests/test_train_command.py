@@ -2,32 +2,29 @@
 
 import hashlib
 import json
-import os
+import math
 import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from pixelcnn import PixelCNN
+from pixelcnn import PixelCNN, evaluate
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.data.datasets import Images
-from pixelcnn.evaluate import parse_args as parse_evaluate
-from pixelcnn.evaluate import what_to_measure
 from pixelcnn.store.folder import save, sha256
 from pixelcnn.store.stages import Result, Stage, read_stages, write_stages
 from pixelcnn.training import command, flags
 from pixelcnn.training.presets import PRESETS
+from tests.toys import exactly, write_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
-MNIST_DIR = os.environ.get("MNIST_DIR")
-needs_mnist = pytest.mark.skipif(
-    MNIST_DIR is None, reason="MNIST_DIR does not name a folder that holds MNIST"
-)
 SMALL = ["--inner_dim", "4", "--dilations", "1", "--batch-size", "500", "--precision", "fp32"]
 
 
@@ -51,8 +48,7 @@ def test_underscores_and_dashes_are_the_same():
 def test_preset_gated_mnist():
     model, run = configs("--preset", "gated-mnist")
     assert (model.architecture, model.likelihood) == ("gated", "categorical")
-    assert model.levels > 2
-    assert run.binarization == "none"
+    assert (model.levels, run.binarization) == (16, "none")
     assert (run.epochs, run.lr, run.gamma, run.batch_size) == (50, 1e-3, 0.99, 128)
 
 
@@ -66,15 +62,31 @@ def test_preset_residual_binary():
     assert round(parameters / 1e6, 2) == 0.49
 
 
-NO_CLASSES = ("gated-mnist", "residual-binary", "residual")
+# Levels, binarization, classes, two hands.
+EVERY_PRESET = {
+    "gated-mnist": (16, "none", 0, False),
+    "residual-binary": (2, "threshold", 0, False),
+    "binary": (2, "threshold", 10, True),
+    "residual": (2, "threshold", 0, False),
+    "gray": (16, "none", 10, True),
+    "tiny": (2, "threshold", 10, False),
+    "gray-256": (256, "none", 10, True),
+    "stochastic": (2, "stochastic", 10, True),
+}
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_run(name):
-    model, run = flags.configs(flags.parse_args(["--preset", name]))
-    assert PixelCNN(model).num_classes == (0 if name in NO_CLASSES else 10)
-    usual = "none" if model.levels > 2 else "threshold"
-    assert run.binarization == ("stochastic" if name == "stochastic" else usual)
+    model, run = configs("--preset", name)
+    facts = (model.levels, run.binarization, model.num_classes, model.freehand)
+    assert facts == EVERY_PRESET[name]
+    assert PixelCNN(model).num_classes == model.num_classes
+
+
+def test_preset_tiny_is_small_and_short():
+    model, run = configs("--preset", "tiny")
+    assert (run.epochs, run.optimizer) == (1, "muon")
+    assert sum(p.numel() for p in PixelCNN(model).parameters()) < 50_000
 
 
 def test_flags_win_over_the_preset():
@@ -101,6 +113,16 @@ def test_bad_flags_end_in_one_sentence(flags, sentence, tmp_path):
     assert "\n" not in stopped.value.code
 
 
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """2,000 training images beside validation, and 40 test images, of noise, as MNIST is stored."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 7_000), ("t10k", 40)):
+        write_mnist(root, part, rng.integers(256, size=(count, 28, 28)), np.arange(count) % 10)
+    return root
+
+
 def interrupted(command: list[str], number: signal.Signals) -> str:
     """Start the command, send the signal once it trains, and return the rest of its output."""
     process = subprocess.Popen(
@@ -115,11 +137,10 @@ def interrupted(command: list[str], number: signal.Signals) -> str:
 
 
 @pytest.mark.slow
-@needs_mnist
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path):
-    """The real command on real MNIST: interrupted in its first epoch, resumed, interrupted again."""
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, data_dir):
+    """The real command: interrupted in its first epoch, resumed, interrupted again."""
     out = tmp_path / "run"
-    flags = [*SMALL, "--epochs", "2", "--device", "cpu", "--data-dir", str(MNIST_DIR)]
+    flags = [*SMALL, "--batch-size", "2", "--device", "cpu", "--data-dir", str(data_dir)]
     output = interrupted(["train.py", *flags, "--out", str(out)], signal.SIGINT)
     first = torch.load(out / "checkpoint.pt", weights_only=True)["step"]
     match = re.search(r"python (train.py --resume .*)", output)
@@ -136,31 +157,28 @@ def weights(tmp_path_factory):
     return folder
 
 
-def evaluate(*arguments):
-    command = [sys.executable, "-m", "pixelcnn.evaluate", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.slow
-@needs_mnist
-def test_evaluate_prints_one_json_object_last(weights):
-    result = evaluate(weights, "--data-dir", MNIST_DIR, "--limit", 20)
-    assert result.returncode == 0
-    figures = json.loads(result.stdout.splitlines()[-1])
+def test_evaluate_prints_one_json_object_last(weights, data_dir, capsys):
+    evaluate.main([str(weights), "--data-dir", str(data_dir), "--limit", "20"])
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert figures["images"] == 20
-    assert (figures["split"], figures["binarization"], figures["levels"]) == (
-        "test",
-        "threshold",
-        2,
-    )
+    data = figures["dataset"], figures["split"], figures["binarization"], figures["levels"]
+    assert data == ("MNIST", "test", "threshold", 2)
     assert figures["ensemble"] is False
     file = (weights / "model.safetensors").read_bytes()
     assert figures["weights_sha256"] == hashlib.sha256(file).hexdigest()
     assert figures["nats_per_image"] > 0
     assert figures["nats_per_image_given_class"] > 0
-    assert figures["bits_per_dim"] == pytest.approx(
-        figures["nats_per_image"] / 784 / 0.693147, 1e-5
-    )
+    bits = figures["nats_per_image"] / 784 / math.log(2)
+    assert figures["bits_per_dim"] == pytest.approx(bits)
+
+
+def test_evaluate_without_weights_is_one_sentence(tmp_path, monkeypatch):
+    """As `python -m pixelcnn.evaluate` runs it."""
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "pixelcnn.evaluate")
+    sentence = f"{tmp_path} has no config.json: give a folder that holds a model."
+    with pytest.raises(SystemExit, match=exactly(sentence)):
+        runpy.run_module("pixelcnn.evaluate", run_name="__main__")
 
 
 STOPPED = TrainConfig(dataset="FashionMNIST", binarization="stochastic", epochs=3)
@@ -177,8 +195,8 @@ def stochastic(weights, tmp_path):
 
 
 def chosen(capsys, folder, *flags):
-    args = parse_evaluate([str(folder), *flags])
-    data = what_to_measure(args, folder, 2)
+    args = evaluate.parse_args([str(folder), *flags])
+    data = evaluate.what_to_measure(args, folder, 2)
     return data, capsys.readouterr().err.splitlines()
 
 
@@ -265,10 +283,3 @@ def test_weights_that_begin_with_others_say_so(monkeypatch, tmp_path):
     assert [stage.settings["lr"] for stage in stages] == [1e-3, 1e-4]
     assert [stage.epochs for stage in stages] == [2, 1]
     assert stages[1].origins[0].sha256 == sha256(first / "best")
-
-
-@pytest.mark.slow
-def test_evaluate_without_weights_is_one_sentence(tmp_path):
-    result = evaluate(tmp_path)
-    assert result.returncode == 1
-    assert result.stderr == f"{tmp_path} has no config.json: give a folder that holds a model.\n"
