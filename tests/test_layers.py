@@ -10,15 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelcnn.density.layers import (
-    CausalConv2d,
-    FeatureDropout,
-    HorizontalBlock,
-    MaskedConv2d,
-    ResidualBlock,
-    VerticalBlock,
-    gate,
-)
+from pixelcnn.density.blocks import HorizontalBlock, ResidualBlock, VerticalBlock
+from pixelcnn.density.layers import CausalConv2d, FeatureDropout, MaskedConv2d, gate
 from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.naive import draw_naive
 from pixelcnn.sampling.rows import row_weights, start_rows

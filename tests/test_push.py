@@ -141,6 +141,15 @@ def test_the_card_states_the_figures_that_were_measured(hub, run):
     assert "`log.jsonl` is 11.50 nats per image given the class, after epoch 2 of 3." in text
 
 
+def test_the_card_names_the_optimizers(hub, run):
+    for optimizer in ("adam", "muon"):
+        write_stages((stage(run / "best", settings=replace(SETTINGS, optimizer=optimizer)),), run)
+        push(run, f"someone/{optimizer}")
+        text = card(hub.repos[f"models/someone/{optimizer}"]).text
+        assert "likelihood by Adam" in text
+        assert ("and Muon for the matrices inside" in text) == (optimizer == "muon")
+
+
 def test_the_card_tells_the_whole_history_of_the_weights(hub, run):
     """Two runs, their mean, and a short run from there, stopped early."""
     second = replace(SETTINGS, epochs=2, lr=0.001)

@@ -11,13 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelcnn.config import ModelConfig
-from pixelcnn.density.layers import (
-    CausalConv2d,
-    HorizontalBlock,
-    MaskedConv2d,
-    ResidualBlock,
-    VerticalBlock,
-)
+from pixelcnn.density.blocks import HorizontalBlock, ResidualBlock, VerticalBlock
+from pixelcnn.density.layers import CausalConv2d, MaskedConv2d
 
 
 def _coordinates(config: ModelConfig) -> Tensor:

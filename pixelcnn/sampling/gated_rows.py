@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelcnn.density.layers import HorizontalBlock, VerticalBlock
+from pixelcnn.density.blocks import HorizontalBlock, VerticalBlock
 from pixelcnn.density.networks import GatedNetwork
 from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.row_cache import InputRows, Ring, fill_rings, given_features
@@ -13,7 +13,7 @@ from pixelcnn.sampling.scripted import scripted
 
 
 class _Weights(NamedTuple):
-    """The products of a block, each (in, out). The names are those of the blocks' formulas in `layers.py`."""
+    """The products of a block, each (in, out). The names are those of the blocks' formulas in `blocks.py`."""
 
     conv: Tensor  # V of a `VerticalBlock`, U of a `HorizontalBlock`
     out: Tensor  # A, R

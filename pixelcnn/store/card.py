@@ -6,10 +6,10 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.store.folder import CURVES, LOG, SAMPLES, TRAINING, grids, run_of
+from pixelcnn.store.folder import CURVES, LOG, SAMPLES, grids, run_of
+from pixelcnn.store.history import plain, told
 from pixelcnn.store.record import Record
 from pixelcnn.store.sources import DATASETS, VAN_DEN_OORD_A, VAN_DEN_OORD_B
-from pixelcnn.store.stages import Stage
 
 TASK = "unconditional-image-generation"
 
@@ -177,7 +177,7 @@ def _not_as_fitted(record: Record, metrics: dict[str, Any]) -> str:
 def _architecture(model: PixelCNN) -> str:
     c = model.config
     parameters = sum(weight.numel() for weight in model.parameters())
-    rows = "\n".join(f"| {name} | {_plain(value)} |" for name, value in c.to_dict().items())
+    rows = "\n".join(f"| {name} | {plain(value)} |" for name, value in c.to_dict().items())
     return f"""## Architecture
 
 {parameters:,} parameters in fp32.
@@ -188,7 +188,7 @@ def _architecture(model: PixelCNN) -> str:
 
 
 def _training(model: PixelCNN, record: Record, weights: Path) -> str:
-    parts = ["## Training", *(_stages(record) or ["The settings were not recorded."])]
+    parts = ["## Training", *(told(record.stages) or ["The settings were not recorded."])]
     key = "validation_nats_per_image"
     if record.losses:
         best = min(record.losses, key=lambda entry: entry[key])
@@ -204,53 +204,6 @@ def _training(model: PixelCNN, record: Record, weights: Path) -> str:
         links = ", ".join(f"[{epoch}]({path.name})" for epoch, path in pictures.items())
         parts.append(f"Samples after epoch {links}.")
     return "\n\n".join(parts)
-
-
-def _stages(record: Record) -> list[str]:
-    """How the weights came about, and the settings of each stage that trained; empty if not known."""
-    if not record.stages:
-        return []
-    told = [f"{n}. {_told(stage)}" for n, stage in enumerate(record.stages, 1)]
-    trained = {n: stage.settings for n, stage in enumerate(record.stages, 1) if stage.settings}
-    names = dict.fromkeys(name for settings in trained.values() for name in settings)
-    heads = [f"stage {n}" for n in trained] if len(record.stages) > 1 else [""]
-    rows = [
-        f"| {name} | {' | '.join(_plain(each.get(name, '')) for each in trained.values())} |"
-        for name in names
-    ]
-    return [
-        "Maximum likelihood by Adam (decoupled weight decay) on the training images but for 5,000 that"
-        " are held out for validation.",
-        "\n".join(told),
-        "\n".join(
-            [f"| `{TRAINING}` | {' | '.join(heads)} |", f"| --- {'| --- ' * len(heads)}|", *rows]
-        ),
-    ]
-
-
-def _told(stage: Stage) -> str:
-    """One stage in a sentence."""
-    origins = [
-        "other weights, whose training was not recorded"
-        if origin.stage is None
-        else f"the weights of stage {origin.stage}"
-        for origin in stage.origins
-    ]
-    if not stage.settings:
-        pairs = zip(origins, stage.origins, strict=True)
-        return "The mean of " + ", ".join(f"{text} (share {o.share:g})" for text, o in pairs) + "."
-    of = stage.settings.get("epochs")
-    unit = "epoch" if of == 1 else "epochs"
-    epochs = f"{stage.epochs} of {of} {unit}" if stage.epochs != of else f"{of} {unit}"
-    dropout = (stage.model or {}).get("dropout")
-    kept = {result.epoch for result in stage.results} - {None, stage.epochs}
-    return (
-        (epochs if stage.epochs else "Epochs that were not counted")
-        + f" from {origins[0] if origins else 'random weights'}"
-        + (f", dropout {dropout}" if dropout else "")
-        + (f"; the best after epoch {min(kept, key=int)}" if kept else "")  # type: ignore[arg-type]
-        + "."
-    )
 
 
 def _data(model: PixelCNN, record: Record) -> str:
@@ -282,7 +235,3 @@ def _citations(model: PixelCNN, record: Record) -> str:
     papers += [VAN_DEN_OORD_A, *([facts.citation] if facts else [])]
     entries = "\n\n".join(papers)
     return f"## Citation\n\n```bibtex\n{entries}\n```"
-
-
-def _plain(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
