@@ -1,5 +1,7 @@
 """The gated PixelCNN as it is usually written, to measure against: `examples/minimal.py` with our weights."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -59,3 +61,11 @@ class PlainRun:
             for mean, p in zip(self.average, self.model.parameters(), strict=True):
                 mean.mul_(decay).add_(p, alpha=1 - decay)
         return loss.detach()
+
+    def averaged(self) -> nn.Module:
+        """A copy of the model that has the averaged weights."""
+        model = copy.deepcopy(self.model)
+        with torch.no_grad():
+            for p, mean in zip(model.parameters(), self.average, strict=True):
+                p.copy_(mean)
+        return model

@@ -1,15 +1,20 @@
-"""`python -m bench.training`: images per second of a training step, against a plain reference.
+"""`python -m bench.training --data-dir DIR`: what an hour of training brings, ours and a plain reference.
 
-Both do a whole step (forward, backward, optimizer, averaged weights) on the same batches, interleaved;
-medians are quoted. The reference (`bench/reference.py`) is in fp32, ours in the precision of training.
-With `--data-dir` the batches are MNIST's, and the losses of both are printed as they fall.
+Both learn MNIST at threshold 0.5, given the class. The reference (`bench/reference.py`) is the same network
+written plainly, in fp32, trained by AdamW at a constant rate. Ours has the recipe of `--preset binary`,
+without free-hand digits, its cosine stretched over the time there is. They take turns of some seconds, so
+that both meet the same hours of the machine; only steps are counted, not validation. Prints nats per image
+on validation images, with averaged weights, at every tenth of the time, and one JSON line.
 """
 
 import argparse
 import json
-import statistics
+import math
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -17,107 +22,163 @@ from torch import Tensor
 
 from bench.machine import machine
 from bench.reference import PlainRun
-from pixelcnn.config import ModelConfig, Precision, TrainConfig
-from pixelcnn.data.datasets import load_images, training_batches
-from pixelcnn.density.model import PixelCNN
+from examples import minimal
+from pixelcnn.data.datasets import Images, evaluation_levels, load_images, training_batches
+from pixelcnn.density.model import CHUNK, PixelCNN
+from pixelcnn.training.command import configs, parse_args
 from pixelcnn.training.run import start
 from pixelcnn.training.step import train_step
 
-Step = Callable[[Tensor, Tensor], Tensor]  # levels (B, 1, H, W) and labels (B,) to nats per image
+TENTHS = 10
+TURN_SECONDS = 20.0
+PLAIN_LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
 
-LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
-CLASSES = 10
-
-
-def project_step(precision: Precision) -> Step:
-    """A step of this project's loop."""
-    run_config = TrainConfig(
-        lr=LR, weight_decay=WEIGHT_DECAY, grad_clip=CLIP, ema=DECAY, precision=precision
-    )
-    run = start(ModelConfig(num_classes=CLASSES), run_config, torch.device("cpu"))
-    run.model.train()
-
-    def step(levels: Tensor, labels: Tensor) -> Tensor:
-        freehand = torch.zeros(len(labels), dtype=torch.bool)
-        return train_step(run, levels, labels, freehand, 1.0)
-
-    return step
+Step = Callable[
+    [Tensor, Tensor, float], None
+]  # levels, labels and the share of the time that is over
+Nats = Callable[[Tensor, Tensor], Tensor]  # levels and labels to nats of each image
 
 
-def plain_step() -> Step:
-    """A step of the reference."""
-    torch.manual_seed(0)
-    run = PlainRun(
-        PixelCNN(ModelConfig(num_classes=CLASSES)),
-        lr=LR,
-        weight_decay=WEIGHT_DECAY,
-        clip=CLIP,
-    )
-    return lambda levels, labels: run.step(levels, labels, decay=DECAY)
+@dataclass
+class Learner:
+    """One of the two: how it learns, what it has reached, and the time that its steps took."""
 
+    step: Step
+    nats: Callable[[], Nats]  # of the averaged weights
+    batches: Iterator[tuple[Tensor, Tensor, Tensor]]
+    seconds: float = 0.0
+    images: int = 0
+    reached: list[float] = field(default_factory=list)  # nats per image, at every tenth
 
-def batches(data_dir: Path | None, count: int, size: int) -> list[tuple[Tensor, Tensor]]:
-    """`count` batches: of MNIST, or of noise, which takes the same time."""
-    if data_dir is None:
-        generator = torch.Generator().manual_seed(0)
-        shape = (count, size, 1, 28, 28)
-        levels = torch.randint(2, shape, generator=generator)
-        return list(zip(levels, torch.randint(10, (count, size), generator=generator), strict=True))
-    images = load_images("MNIST", data_dir, "train")
-    endless = training_batches(
-        images,
-        levels=2,
-        binarization="threshold",
-        batch_size=size,
-        shift=0,
-        freehand=0,
-        seed=0,
-        epoch=1,
-    )
-    return [(levels, labels) for (levels, labels, _), _ in zip(endless, range(count), strict=False)]
-
-
-def main() -> None:
-    """Measure, print a table, and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=12, help="of each, the first two to warm up")
-    parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto")
-    parser.add_argument("--data-dir", type=Path, help="MNIST; without it, noise")
-    args = parser.parse_args()
-    steps = {"reference": plain_step(), "ours": project_step(args.precision)}
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    losses: dict[str, list[float]] = {name: [] for name in steps}
-    for levels, labels in batches(args.data_dir, args.steps, args.batch_size):
-        for name, step in steps.items():
+    def learn(self, until: float, budget: float) -> None:
+        """Take steps until `until` of the `budget` seconds are over."""
+        while self.seconds < until:
+            levels, labels, _ = next(self.batches)
             before = time.perf_counter()
-            loss = step(levels, labels)
-            seconds[name].append(time.perf_counter() - before)
-            losses[name].append(float(loss))
-    report(args, seconds, losses)
+            self.step(levels, labels, min(1.0, self.seconds / budget))
+            self.seconds += time.perf_counter() - before
+            self.images += len(labels)
+
+    @torch.no_grad()
+    def validate(self, levels: Tensor, labels: Tensor) -> None:
+        """Note the nats per image."""
+        nats, parts = self.nats(), zip(levels.split(CHUNK), labels.split(CHUNK), strict=True)
+        total = sum(float(nats(some.long(), label).double().sum()) for some, label in parts)
+        self.reached.append(total / len(labels))
 
 
-def report(
-    args: argparse.Namespace, seconds: dict[str, list[float]], losses: dict[str, list[float]]
-) -> None:
-    """Print what was measured."""
-    print("              ms/step  images/s  ours is faster by")
-    result: dict[str, object] = {"batch": args.batch_size, "steps": args.steps}
-    for name, times in seconds.items():
-        middle = statistics.median(times[2:])
-        pairs = zip(times[2:], seconds["ours"][2:], strict=True)
-        faster = statistics.median(other / ours for other, ours in pairs)
-        rate = args.batch_size / middle
-        print(f"{name:10} {middle * 1e3:10.0f} {rate:9.1f} {faster:8.2f}x")
-        result[name] = {"ms": middle * 1e3, "images_per_second": rate, "ours_faster_by": faster}
-    if args.data_dir:
-        every = max(1, args.steps // 10)
-        print("nats per image, mean of", every, "steps")
-        for name, values in losses.items():
-            means = [statistics.mean(values[k : k + every]) for k in range(0, len(values), every)]
-            print(f"{name:10}", *(f"{mean:7.2f}" for mean in means))
-            result[f"{name}_nats"] = means
-    print(json.dumps(result | {"precision": args.precision} | machine()))
+def endless(images: Images, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Epoch after epoch of the training images."""
+    for epoch in count(1):
+        yield from training_batches(
+            images,
+            levels=2,
+            binarization="threshold",
+            batch_size=batch_size,
+            shift=0,
+            freehand=0,
+            seed=0,
+            epoch=epoch,
+        )
+
+
+def ours(images: Images, precision: str) -> Learner:
+    """The recipe of `--preset binary` on MNIST's own digits."""
+    flags = ["--preset", "binary", "--freehand", "0", "--precision", precision]
+    model_config, config = configs(parse_args(flags))
+    run = start(model_config, config, torch.device("cpu"))
+
+    def step(levels: Tensor, labels: Tensor, over: float) -> None:
+        run.model.train()
+        rate = min(1.0, (run.step + 1) / config.warmup_steps) * (1 + math.cos(math.pi * over)) / 2
+        train_step(run, levels, labels, torch.zeros(len(labels), dtype=torch.bool), rate)
+        run.step += 1
+
+    def nats() -> Nats:
+        model = run.evaluated.eval()
+        return lambda levels, labels: -model.log_prob(levels, labels).sum((1, 2, 3))
+
+    return Learner(step, nats, endless(images, config.batch_size))
+
+
+def reference(images: Images, batch_size: int) -> Learner:
+    """The same network, plainly."""
+    config = configs(parse_args(["--preset", "binary", "--freehand", "0", "--class-from", "0"]))[0]
+    torch.manual_seed(0)
+    run = PlainRun(PixelCNN(config), lr=PLAIN_LR, weight_decay=WEIGHT_DECAY, clip=CLIP)
+
+    def step(levels: Tensor, labels: Tensor, over: float) -> None:
+        run.step(levels, labels, decay=DECAY)
+
+    def nats() -> Nats:
+        model = run.averaged()
+        return lambda levels, labels: minimal.nats(model, levels, labels)
+
+    return Learner(step, nats, endless(images, batch_size))
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise a ValueError that says what is allowed, unless all flags are in range."""
+    if not 0 < args.minutes <= 24 * 60:
+        raise ValueError(f"--minutes must be above 0, and 1440 at most, got {args.minutes:g}.")
+
+
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Train both; the returned object is what the last line prints.
+
+    Raises:
+        ValueError, RuntimeError: in one sentence, if a flag is out of range or MNIST is not there.
+    """
+    check(args)
+    images = load_images("MNIST", args.data_dir, "train")
+    validation = load_images("MNIST", args.data_dir, "validation").every(args.validation_images)
+    levels = evaluation_levels(validation, 2, "threshold", "validation")
+    learners = {
+        "reference": reference(images, args.batch_size),
+        "ours": ours(images, args.precision),
+    }
+    budget = 60 * args.minutes
+    print(f"{'minutes':>8}" + "".join(f"{name:>12}" for name in learners), flush=True)
+    for tenth in range(1, TENTHS + 1):
+        until = budget * tenth / TENTHS
+        while any(each.seconds < until for each in learners.values()):
+            for each in learners.values():
+                each.learn(min(until, each.seconds + TURN_SECONDS), budget)
+        for each in learners.values():
+            each.validate(levels, validation.labels)
+        cells = "".join(f"{each.reached[-1]:12.2f}" for each in learners.values())
+        print(f"{until / 60:8.1f}{cells}", flush=True)
+    return {
+        "minutes_each": args.minutes,
+        "validation_images": len(validation),
+        "precision": args.precision,
+        **{
+            name: {"nats": each.reached, "images_per_second": each.images / each.seconds}
+            for name, each in learners.items()
+        },
+    } | machine()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
+    add("--minutes", type=float, default=60.0, help="of steps, for each of the two")
+    add("--batch-size", type=int, default=32, help="of the reference")
+    add("--validation-images", type=int, default=1_000, help="at even steps")
+    add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of ours")
+    args = parser.parse_args(argv)
+    try:
+        result = run(args)
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(str(error))
+    speeds = [result[name]["images_per_second"] for name in ("reference", "ours")]  # type: ignore[index]
+    print(f"images a second: {speeds[0]:.1f} and {speeds[1]:.1f}")
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,14 @@ from bench.reference import PlainRun, plain
 from pixelcnn.config import TrainConfig
 from pixelcnn.training.run import start
 from pixelcnn.training.step import train_step
-from tests.toys import random_labels, random_levels, toy_config, wild_model
+from tests.toys import (
+    exactly,
+    random_labels,
+    random_levels,
+    toy_config,
+    wild_model,
+    write_mnist,
+)
 
 CONFIG = toy_config(num_classes=10, dilations=(1, 2, 1))
 
@@ -46,11 +53,27 @@ def test_the_reference_takes_the_same_steps():
     assert pairs[-1][1] < pairs[0][1]
 
 
-def test_training_bench_measures_ours_beside_the_reference(capsys, monkeypatch):
-    flags = ["--steps", "3", "--batch-size", "1"]
-    monkeypatch.setattr("sys.argv", ["bench.training", *flags])
-    training.main()
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert result["ours"]["ours_faster_by"] == 1
+@pytest.mark.slow
+def test_the_training_bench_lets_both_learn(tmp_path, capsys):
+    greys = torch.zeros(5_100, 28, 28, dtype=torch.uint8)
+    labels = torch.arange(5_100) % 10
+    for digit in range(10):
+        greys[labels == digit, 4:24, 4 + 2 * digit : 6 + 2 * digit] = 255
+    for part in ("train", "t10k"):
+        write_mnist(tmp_path, part, greys.numpy(), labels.numpy())
+    flags = ["--data-dir", str(tmp_path), "--batch-size", "4", "--validation-images", "20"]
+    training.main([*flags, "--minutes", "0.15"])
+    *_, speeds, last = capsys.readouterr().out.splitlines()
+    assert speeds.startswith("images a second: ")
+    result = json.loads(last)
     for name in ("reference", "ours"):
-        assert result[name]["images_per_second"] == pytest.approx(1e3 / result[name]["ms"])
+        nats = result[name]["nats"]
+        assert len(nats) == 10
+        assert nats[-1] < nats[0]
+        assert result[name]["images_per_second"] > 0
+
+
+def test_a_time_that_is_none_is_refused():
+    sentence = "--minutes must be above 0, and 1440 at most, got 0."
+    with pytest.raises(SystemExit, match=exactly(sentence)):
+        training.main(["--minutes", "0"])
