@@ -22,8 +22,8 @@ fast:  ## the tests of a minute
 test:  ## all tests; MNIST_DIR names a folder with MNIST
 	$(PYTHON) -m pytest
 
-page:  ## the page, at http://127.0.0.1:7860
-	$(PYTHON) app.py
+page:  ## the page, at http://localhost:8000
+	$(PYTHON) -m http.server
 
 bench:  ## speed of sampling and of training; bench/README.md has the others
 	$(PYTHON) -m bench.sampling

@@ -1,10 +1,9 @@
-"""What many visitors at once meet: 32 clients that ask without a pause, for a minute.
+"""What many programs at once meet: 32 clients of the endpoints that ask without a pause, for a minute.
 
     python -m bench.page_load [--weights DIR] [--clients 32] [--seconds 60]
 
-Half of them draw (server functions, as the page does), half are programs (queued endpoints). A refusal
-that says "busy" is counted apart; anything else but an answer is a failure. Prints a table, and one
-JSON line at the end.
+A refusal that says "busy" is counted apart; anything else but an answer is a failure. Prints a table, and one
+JSON line at the end. (The page asks nothing of a server: its visitors' browsers compute.)
 """
 
 import argparse
@@ -71,9 +70,7 @@ async def _run(url: str, clients: int, seconds: float) -> tuple[list[float], dic
     end = time.monotonic() + seconds
     limits = httpx.Limits(max_connections=2 * clients)
     async with httpx.AsyncClient(base_url=f"{url}/gradio_api", timeout=120, limits=limits) as http:
-        config = (await http.get(f"{url}/config")).json()
-        component = next(c["id"] for c in config["components"] if c["type"] == "html")
-        workers = (_client(http, k, component, end, times, counts) for k in range(clients))
+        workers = (_client(http, k, end, times, counts) for k in range(clients))
         running = asyncio.gather(*workers)
         await asyncio.sleep(seconds / 2)
         halfway = resident_mb(url)
@@ -84,7 +81,6 @@ async def _run(url: str, clients: int, seconds: float) -> tuple[list[float], dic
 async def _client(
     http: httpx.AsyncClient,
     index: int,
-    component: int,
     end: float,
     times: list[float],
     counts: dict[str, int],
@@ -98,9 +94,7 @@ async def _client(
             request["levels"] = _drawing(chance)
         start = time.monotonic()
         try:
-            answer = await (
-                _live(http, component, name, request) if index % 2 else _queued(http, name, request)
-            )
+            answer = await _queued(http, name, request)
         except (httpx.HTTPError, ValueError) as error:
             answer = f"failed: {error!r}"
         if isinstance(answer, dict) and "error" not in answer:
@@ -118,11 +112,6 @@ def _drawing(chance: random.Random) -> list[list[int]]:
     """An upright bar somewhere."""
     column = chance.randrange(8, 20)
     return [[int(i >= 4 and abs(j - column) < 2) for j in range(SIZE)] for i in range(SIZE)]
-
-
-async def _live(http: httpx.AsyncClient, component: int, name: str, request: Any) -> Any:
-    body = {"component_id": component, "fn_name": name, "session_hash": "load", "data": request}
-    return (await http.post("/component_server", json=body)).raise_for_status().json()
 
 
 async def _queued(http: httpx.AsyncClient, name: str, request: Any) -> Any:

@@ -1,6 +1,6 @@
 """Take the README's pictures of the page: three views, and a drawing being completed.
 
-    python -m bench.page_pictures [--weights DIR] [--out docs]
+    python -m bench.page_pictures [--out docs]
 
 To be run again whenever the page or the weights change. Needs Chromium.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.page_server import app
+from bench.page_server import files
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 TWO = ((8, 8), (10, 5), (14, 3.5), (17.5, 5), (18.5, 8), (17, 11), (14, 13.5))  # its upper half
@@ -27,17 +27,16 @@ GIF_WIDTH = 640
 def main() -> None:
     """Serve the page, and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, help="folder of model folders; ours if not given")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     flags = parser.parse_args()
     flags.out.mkdir(exist_ok=True)
-    with app(flags.weights) as url, sync_playwright() as playwright:
+    with files() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = _open(browser, f"{url}/?view=draw&seed=7", "light")
+        page = _open(browser, f"{url}/web/?view=draw&seed=7", "light")
         frames = _draw(page)
         page.screenshot(path=flags.out / "page-draw.png")
         _save_gif(frames, flags.out / "page-draw.gif")
-        page = _open(browser, f"{url}/?view=sample&count=32&seed=7", "light")
+        page = _open(browser, f"{url}/web/?view=sample&count=32&seed=7", "light")
         page.wait_for_selector(".samples[data-seed]")
         page.wait_for_timeout(1000)
         page.screenshot(path=flags.out / "page-sample.png")

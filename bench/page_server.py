@@ -1,4 +1,4 @@
-"""Runs `app.py` for a measurement, in a process of its own."""
+"""Serves the page for a measurement: as plain files, or by `app.py`, in a process of its own."""
 
 import os
 import socket
@@ -15,6 +15,22 @@ ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 120
 
 
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def files(folder: Path = ROOT) -> Iterator[str]:
+    """Serve a folder that holds `web` and `weights` by `python -m http.server`; yields its address."""
+    port = _free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    command += ["--directory", str(folder)]
+    with _running(command, port, dict(os.environ), START_LIMIT_S) as url:
+        yield url
+
+
 @contextmanager
 def app(
     weights: Path | None,
@@ -22,15 +38,23 @@ def app(
     *,
     limit_s: float = START_LIMIT_S,
 ) -> Iterator[str]:
-    """Serve the page on a free port, with these environment variables too; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Serve the page in Gradio, with these environment variables too; yields its address."""
+    port = _free_port()
     command = [sys.executable, "app.py", "--port", str(port)]
     if weights:
         command += ["--weights", str(weights.resolve())]
     environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", **(variables or {})}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    with _running(command, port, environment, limit_s) as url:
+        yield url
+
+
+@contextmanager
+def _running(
+    command: list[str], port: int, environment: dict[str, str], limit_s: float
+) -> Iterator[str]:
+    quiet = subprocess.DEVNULL
+    errors = quiet if "http.server" in command else None  # it logs every request there
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=errors)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(url, server, limit_s=limit_s)
@@ -76,4 +100,4 @@ def wait_for(url: str, server: subprocess.Popen[bytes], *, limit_s: float = STAR
             time.sleep(0.2)
         else:
             return
-    raise RuntimeError(f"app.py did not answer at {url}, exit status {server.poll()}.")
+    raise RuntimeError(f"Nothing answers at {url}; exit status {server.poll()}.")

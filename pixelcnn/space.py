@@ -27,7 +27,7 @@ PAGE_FILES = (
     "docs/*.png",
     "examples/*",
     "pixelcnn/**/*.py",
-    "pixelcnn/ui/static/**/*.*",
+    "web/**/*",
     "weights/*/*.json",
     "weights/*/*.jsonl",
     "weights/*/*.md",
@@ -35,7 +35,10 @@ PAGE_FILES = (
     "weights/*/*.safetensors",
 )
 # Of an earlier upload, but for what someone else put there.
-REPLACED = ("CONTRIBUTING.md", "app.py", "docs/*", "examples/*", "pixelcnn/*", "weights/*")
+REPLACED = (
+    *("CONTRIBUTING.md", "app.py", "index.html"),
+    *("docs/*", "examples/*", "pixelcnn/*", "web/*", "weights/*"),
+)
 
 TRAINING_ONLY = ("matplotlib", "torchvision", "tqdm")
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
@@ -78,6 +81,7 @@ def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path 
         path.relative_to(ROOT).as_posix(): path
         for pattern in PAGE_FILES
         for path in sorted(ROOT.glob(pattern))
+        if path.is_file() and "__pycache__" not in path.parts
     }
     return files | {
         "README.md": space_card(repo_id, hardware, weights).encode(),

@@ -2,13 +2,12 @@
 
 import itertools
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.page_server import server_url
+from tests.page_server import server_url, static_url
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -38,7 +37,7 @@ def tab():
 
 @pytest.fixture
 def visit(tab):
-    """Open the page; at the end there must have been no error, and no horizontal scroll."""
+    """Open the page as plain files, or in Gradio; there must be no error, and no horizontal scroll."""
     errors = []
 
     def note_error(error):
@@ -48,10 +47,17 @@ def visit(tab):
         if line.type == "error":
             errors.append(line.text)
 
-    def open_page(query="", width=1440, height=900, scheme="light", motion="no-preference"):
+    def open_page(
+        query="",
+        width=1440,
+        height=900,
+        scheme="light",
+        motion="no-preference",
+        gradio=False,
+    ):
         tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(color_scheme=scheme, reduced_motion=motion)
-        tab.goto(f"{server_url()}/?{query}")
+        tab.goto(f"{server_url()}/?{query}" if gradio else f"{static_url()}/web/?{query}")
         tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")
         return tab
 
@@ -116,28 +122,20 @@ def wait_for_completions(page):
     )
 
 
-def asked_of(request):
-    """The server function that a request calls, and the arguments; (None, None) if it calls none."""
-    if "component_server" not in request.url:
-        return None, None
-    call = request.post_data_json
-    [arguments] = call["data"] if isinstance(call["data"], list) else [call["data"]]
-    return call["fn_name"], arguments
+NOTE = """() => {
+  window.asked = [];
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message) {
+    if (message.kind) window.asked.push({ ...message, levels: null });
+    post.call(this, message);
+  };
+}"""
 
 
-@contextmanager
-def noted_calls(page):
-    """The calls of server functions within the block: a list of names and arguments."""
-    calls = []
-
-    def note(request):
-        name, arguments = asked_of(request)
-        if name:
-            calls.append((name, arguments))
-
-    page.on("request", note)
-    yield calls
-    page.remove_listener("request", note)
+def note_tasks(page):
+    """From now on note what workers are asked to do; returns a function that tells it: kind, freehand, ..."""
+    page.evaluate(NOTE)
+    return lambda: page.evaluate("window.asked")
 
 
 def pixels(page, selector):

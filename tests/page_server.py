@@ -1,6 +1,6 @@
-"""One `python app.py` for all tests of the page, on tiny models with random weights.
+"""The page on tiny models with random weights: as plain files, and in one `python app.py` for all tests.
 
-A process of its own: what a server leaves open at its end would warn in ours.
+Each server is a process of its own: what one leaves open at its end would warn in ours.
 """
 
 import atexit
@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import pixelcnn
-from bench.page_server import app
+from bench.page_server import ROOT, app, files
 from pixelcnn.store.folder import save
 
 START_LIMIT_S = 180
@@ -45,21 +45,42 @@ def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
 
 
 @functools.cache
-def server_url(*, space: bool = False) -> str:
-    """With `space`, as it would run in a Hugging Face Space."""
-    folder = tempfile.TemporaryDirectory()
-    atexit.register(folder.cleanup)
+def models_folder() -> Path:
+    """The tiny models as a folder of weights."""
+    holder = tempfile.TemporaryDirectory()
+    atexit.register(holder.cleanup)
+    folder = Path(holder.name)
     for name, model in tiny_models().items():
-        save(model, Path(folder.name) / name)
-    for name in ("metrics.json", "log.jsonl", "samples-epoch-003.png"):
-        shutil.copy(Path("weights/binary") / name, Path(folder.name) / "binary")
+        save(model, folder / name)
+    for name in ("metrics.json", "training.json", "log.jsonl", "samples.png"):
+        shutil.copy(ROOT / "weights" / "binary" / name, folder / "binary")
+    return folder
+
+
+@functools.cache
+def static_url() -> str:
+    """The page as plain files, served by Python's own file server."""
+    holder = tempfile.TemporaryDirectory()
+    atexit.register(holder.cleanup)
+    folder = Path(holder.name)
+    for name in ("index.html", "web"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "weights").symlink_to(models_folder())
+    server = ExitStack()
+    atexit.register(server.close)
+    return server.enter_context(files(folder))
+
+
+@functools.cache
+def server_url(*, space: bool = False) -> str:
+    """The page in Gradio. With `space`, as it would run in a Hugging Face Space."""
     variables = {"HF_HUB_OFFLINE": "1"}
     if space:
         host = f"{SPACE.replace('/', '-')}.hf.space"
         variables |= {"SPACE_ID": SPACE, "SPACE_HOST": host, "SYSTEM": "spaces"}
     server = ExitStack()
     atexit.register(server.close)
-    return server.enter_context(app(Path(folder.name), variables, limit_s=START_LIMIT_S))
+    return server.enter_context(app(models_folder(), variables, limit_s=START_LIMIT_S))
 
 
 def picture_of_a_one(ink="black", paper="white", kind="PNG") -> bytes:

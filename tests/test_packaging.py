@@ -36,7 +36,9 @@ def test_every_extra_asks_for_the_versions_that_the_package_allows():
 def test_every_package_of_the_source_is_listed():
     inside = {path.parent for path in (ROOT / "pixelcnn").rglob("__init__.py")}
     names = {".".join(folder.relative_to(ROOT).parts) for folder in inside}
-    assert names | {"pixelcnn.weights"} == set(PYPROJECT["tool"]["setuptools"]["packages"])
+    assert names | {"pixelcnn.web", "pixelcnn.weights"} == set(
+        PYPROJECT["tool"]["setuptools"]["packages"]
+    )
 
 
 PROBE = """
@@ -63,7 +65,7 @@ def test_an_installed_package_has_its_commands_its_page_and_its_models(tmp_path)
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("pixelcnn", "weights"):
+    for name in ("pixelcnn", "web", "weights"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     # The build backend is here, as torch depends on it: nothing is downloaded.
     install = ["install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site)]
@@ -72,6 +74,9 @@ def test_an_installed_package_has_its_commands_its_page_and_its_models(tmp_path)
     brought = {p.relative_to(site) for p in site.rglob("*") if p.is_file()}
     expected = {p.relative_to(source) for p in (source / "pixelcnn").rglob("*") if p.is_file()}
     assert Path("pixelcnn/py.typed") in expected
+    page = {p for p in (source / "web").rglob("*") if p.suffix not in (".py", ".c", ".h", ".md")}
+    expected |= {"pixelcnn" / p.relative_to(source) for p in page if p.is_file()}
+    assert Path("pixelcnn/web/engine/engine.wasm") in expected
     assert expected <= brought
 
     answer = subprocess.run(

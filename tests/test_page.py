@@ -93,10 +93,11 @@ def test_axe_finds_no_serious_fault(visit, width, scheme):
 def test_after_a_refusal_the_newest_request_goes_on(visit):
     page = visit()
     wait_for_completions(page)
-    script = page.evaluate("document.querySelector('link[href*=\"css/base.css\"]').href")
     done = page.evaluate(
-        """async (url) => {
-          const { newestOnly, Refusal } = await import(url);
+        """async () => {
+          const load = (path) => import(new URL(path, location.href));
+          const { newestOnly } = await load("js/newest.js");
+          const { Refusal } = await load("engine/pool.js");
           const begun = [];
           const send = newestOnly(async (request) => {
             begun.push(request);
@@ -107,8 +108,7 @@ def test_after_a_refusal_the_newest_request_goes_on(visit):
           send("second");
           send("third");
           return [await first, await new Promise((done) => setTimeout(done, 100)), begun];
-        }""",
-        script.replace("css/base.css", "js/ask.js"),
+        }"""
     )
     assert done == ["No.", None, ["first", "third"]]
 

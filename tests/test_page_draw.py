@@ -1,21 +1,21 @@
 """Journeys through Draw in a real browser: by mouse, by keyboard, by touch."""
 
-import json
-
 import pytest
+import torch
 from playwright.sync_api import expect
 
+from pixelcnn.store.folder import WEIGHTS, save
 from tests.page_browser import (
     devices,
     ink,
     mouse,
-    noted_calls,
+    note_tasks,
     on_pad,
     pixels,
     stroke,
     wait_for_completions,
 )
-from tests.page_server import picture_of_a_one
+from tests.page_server import picture_of_a_one, tiny_models
 
 pytestmark = pytest.mark.browser
 
@@ -47,24 +47,18 @@ def test_a_move_that_fills_no_further_pixel_asks_for_nothing(visit):
     wait_for_completions(page)
     stroke(page, SEVEN)
     wait_for_completions(page)
-    asked = []
-
-    def note(request):
-        asked.append(request.url)
-
-    page.on("request", note)
+    asked = note_tasks(page)
     version = page.locator(".completions").get_attribute("data-version")
     stroke(page, SEVEN)  # over the same ink, but for some shades at its rim
     page.locator("[name=pen]").fill("1")
     stroke(page, [(14, 3), (14.2, 3.1)])
     wait_for_completions(page)
-    assert not [url for url in asked if "component_server" in url]
+    assert asked() == []
     stroke(page, [(3, 3), (3, 6)])
     page.wait_for_function(
         "before => document.querySelector('.completions').dataset.version !== before", arg=version
     )
-    assert [url for url in asked if "component_server" in url]
-    page.remove_listener("request", note)
+    assert asked()
 
 
 @devices
@@ -169,26 +163,20 @@ def test_the_divider_is_moved_by_keyboard(visit):
     wait_for_completions(page)
 
 
-def test_completions_that_coincide_are_shown_once(visit):
+def test_completions_that_coincide_are_shown_once(visit, tab, tmp_path):
+    sure = tiny_models()["binary"]
+    with torch.no_grad():
+        sure.network.head.out.weight.zero_()
+        sure.network.head.out.bias.fill_(-30)  # no ink, ever
+    save(sure, tmp_path)
+    tab.route("**/binary/model.safetensors", lambda route: route.fulfill(path=tmp_path / WEIGHTS))
     page = visit()
-    wait_for_completions(page)
-
-    def three_of(route):
-        answer = route.fetch()
-        data = answer.json()
-        if "times" in data:
-            data["times"] = [20, 3, 1]
-            for key in ("levels", "labels", "nats"):
-                data[key] = data[key][:3]
-        route.fulfill(response=answer, body=json.dumps(data))
-
-    page.route("**/component_server/**", three_of)
     stroke(page, SEVEN)
-    expect(page.locator(".draw-explained")).to_contain_text("24 draws brought only these 3")
-    expect(page.locator(".completions .digit:visible")).to_have_count(3)
     wait_for_completions(page)
-    page.unroute_all(behavior="wait")  # what is under way is answered yet
-    page.get_by_role("button", name="More").click()
+    expect(page.locator(".draw-explained")).to_contain_text("draws brought only this one")
+    expect(page.locator(".completions .digit:visible")).to_have_count(1)
+    tab.unroute_all()
+    page.get_by_text("Greys").click()
     expect(page.locator(".completions .digit:visible")).to_have_count(8)
     expect(page.locator(".draw-explained")).not_to_contain_text("draws brought")
 
@@ -210,7 +198,7 @@ def test_a_digit_can_be_asked_for_and_others_drawn(visit):
 
 
 @devices
-def test_presets_come_from_the_model_and_can_be_erased(visit, device):
+def test_a_preset_is_taken_and_can_be_erased(visit, device):
     page = visit(**device)
     page.get_by_role("button", name="Start from top half 2").click()
     expect(page.locator(".pad")).to_be_in_viewport(ratio=1)  # however far down the button was
@@ -253,10 +241,14 @@ def test_a_model_of_greys_without_classes(visit):
 def test_the_pad_is_read_as_any_hand_where_the_model_knows_it(visit, name, knows_both):
     page = visit(f"model={name}")
     wait_for_completions(page)
-    with noted_calls(page) as calls:
-        stroke(page, SEVEN)
-        wait_for_completions(page)
-        page.get_by_role("button", name="Completion 1,").click()
-        expect(page.locator(".watch-explained")).to_contain_text("in all")
-    hands = {call: arguments["freehand"] for call, arguments in calls}
-    assert hands == {"complete": knows_both, "trace": knows_both}
+    asked = note_tasks(page)
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    page.get_by_role("button", name="Completion 1,").click()
+    expect(page.locator(".watch-explained")).to_contain_text("in all")
+    hands = {(task["kind"], task.get("traced", False), task["freehand"]) for task in asked()}
+    assert hands == {
+        ("read", False, knows_both),
+        ("draw", False, knows_both),
+        ("read", True, knows_both),
+    }

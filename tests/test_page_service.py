@@ -1,92 +1,22 @@
-"""What stands behind the page: pictures, animations, the receptive field, refusals, the executor."""
+"""What stands behind the endpoints: the receptive field, answers, refusals, the executor."""
 
 import asyncio
-import base64
-import io
 import threading
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import pixelcnn
 from pixelcnn.density.receptive_field import receptive_field
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers
-from pixelcnn.ui.about import describe
-from pixelcnn.ui.animation import gif
 from pixelcnn.ui.endpoints import server_function
 from pixelcnn.ui.executor import Busy, ModelExecutor
-from pixelcnn.ui.pictures import read_picture
-from pixelcnn.ui.service import PRESETS, Service, _best_tops
-from tests.page_server import picture_of_a_one, tiny_models
+from pixelcnn.ui.service import Service
+from tests.page_server import tiny_models
 
 SIZE = 28
 BLANK = [[0] * SIZE] * SIZE
-
-
-def encoded(data):
-    return base64.b64encode(data).decode()
-
-
-@pytest.mark.parametrize(
-    ("ink", "paper", "kind"),
-    [("black", "white", "PNG"), ("white", "black", "JPEG"), ("navy", "wheat", "WEBP")],
-)
-def test_a_picture_is_centred_as_mnist_was(ink, paper, kind):
-    image = np.array(read_picture(encoded(picture_of_a_one(ink, paper, kind)), 28, 28))
-    rows, columns = np.nonzero(image > 128)
-    assert rows.max() - rows.min() + 1 == 20
-    assert (rows.min() + rows.max()) / 2 == pytest.approx(13.5, abs=0.5)
-    assert (columns.min() + columns.max()) / 2 == pytest.approx(13.5, abs=0.5)
-
-
-def test_a_transparent_picture_stands_on_white():
-    picture = Image.new("RGBA", (40, 40))
-    picture.paste("black", (18, 4, 22, 36))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    assert np.array(read_picture(encoded(file.getvalue()), 28, 28)).max() == 255
-
-
-def blank_png(width, height):
-    file = io.BytesIO()
-    Image.new("1", (width, height)).save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("data", "sentence"),
-    [
-        (encoded(b"a text named .png"), "not a picture"),
-        ("§", "not a picture"),
-        (None, "must be base64"),
-        (["x"], "must be base64"),
-        ("A" * 17_000_000, "at most 12 MB"),
-        (encoded(blank_png(20_000, 10_000)), "at most 50 million pixels"),
-        (encoded(blank_png(9_000, 8_000)), "at most 50 million pixels"),
-        (encoded(blank_png(9, 9)), "blank"),
-        (encoded(picture_of_a_one()[:150]), "damaged"),
-    ],
-)
-def test_what_is_no_picture_of_a_digit_is_refused_in_a_sentence(data, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        read_picture(data, 28, 28)
-
-
-def test_the_animation_ends_with_the_digit_and_starts_with_what_was_given():
-    torch.manual_seed(0)
-    levels = torch.randint(4, (28, 28))
-    file = base64.b64decode(gif(levels, 4, rows=14))
-    assert len(file) < 1_000_000
-    with Image.open(io.BytesIO(file)) as picture:
-        assert picture.n_frames == 1 + int((levels[14:] > 0).sum())
-        first = np.array(picture.convert("L"))
-        picture.seek(picture.n_frames - 1)
-        last = np.array(picture.convert("L"))
-    assert (first[14 * 8 :] == 255).all()
-    assert ((last[4::8, 4::8] < 255) == (levels > 0).numpy()).all()
 
 
 @pytest.mark.parametrize("name", ["gray", "residual"])
@@ -122,23 +52,6 @@ def test_a_server_function_refuses_what_does_not_fit(request_):
     answer = asyncio.run(server_function(service.sample)(request_))
     assert answer["error"].endswith(".")
     assert answer["busy"] is False
-
-
-def test_a_model_without_classes_starts_from_the_digits_of_one_with_them():
-    torch.manual_seed(0)
-    configs = {
-        "plain": pixelcnn.ModelConfig(inner_dim=4, dilations=(1,)),
-        "grays": pixelcnn.ModelConfig(
-            inner_dim=4, dilations=(1,), num_classes=10, levels=4, likelihood="categorical"
-        ),
-        "digits": pixelcnn.ModelConfig(inner_dim=4, dilations=(1,), num_classes=10),
-    }
-    models = {name: pixelcnn.PixelCNN(config).eval() for name, config in configs.items()}
-    service = Service(models, ModelExecutor())
-    plain, digits = (asyncio.run(service.presets(name)) for name in ("plain", "digits"))
-    assert plain == digits
-    assert plain["model"] == "digits"
-    assert len(plain["levels"]) == len(PRESETS)
 
 
 @pytest.mark.parametrize("name", ["binary", "gray"])
@@ -198,14 +111,6 @@ def test_each_hand_is_a_model_of_its_own():
             asyncio.run(method(**settings, freehand=True, model="residual"))
 
 
-def test_presets_have_their_ink_in_the_top_half():
-    top, low, none = torch.zeros(3, 4, 4, dtype=torch.long)
-    top[1], low[3] = 1, 1
-    tries = [low, top, none, top, low, low, none, low, none]
-    tops = _best_tops([each.tolist() for each in tries])
-    assert tops == [top.tolist(), top.tolist(), none.tolist()]
-
-
 def test_the_executor_turns_away_what_does_not_fit():
     executor = ModelExecutor(limit=1)
     done = threading.Event()
@@ -227,20 +132,3 @@ def test_models_are_loaded_and_run_by_one_thread():
     loaded_by = executor.wait_for(threading.current_thread)
     assert loaded_by is not threading.current_thread()
     assert asyncio.run(executor.run(threading.current_thread)) is loaded_by
-
-
-def test_results_are_shown_where_the_folder_has_them(tmp_path):
-    model = tiny_models()["binary"]
-    assert describe(model, tmp_path)["metrics"] is None
-    assert describe(model, tmp_path)["freehand"] is True
-    assert describe(tiny_models()["gray"], tmp_path)["freehand"] is False
-    (tmp_path / "metrics.json").write_text('{"nats_per_image": 55.5}')
-    losses = {"train_nats_per_image": 60.5, "validation_nats_per_image": 58.5}
-    (tmp_path / "log.jsonl").write_text(
-        f'{{"epoch": 1, "lr": 0.1, {str(losses)[1:]}\n'.replace("'", '"')
-    )
-    (tmp_path / "samples-epoch-003.png").touch()
-    about = describe(model, tmp_path)
-    assert about["metrics"]["nats_per_image"] == 55.5
-    assert about["history"] == [{"epoch": 1, **losses}]
-    assert about["pictures"][0]["epoch"] == 3

@@ -104,9 +104,10 @@ def test_a_dry_run_writes_just_what_the_page_needs(folder, capsys):
         "examples",
         "pixelcnn",
         "requirements.txt",
+        "web",
         "weights",
     }
-    assert {"weights/binary/model.safetensors", "pixelcnn/ui/static/js/main.js"} <= files
+    assert {"weights/binary/model.safetensors", "web/js/main.js", "web/engine/engine.wasm"} <= files
     assert not [path for path in files if "__pycache__" in path or ".gitignore" in path]
     assert sum((folder / path).stat().st_size for path in files) < 15e6
     text = (folder / "README.md").read_text()

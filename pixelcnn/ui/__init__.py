@@ -1,1 +1,1 @@
-"""What the page is made of: the service behind it, its endpoints, its markup, script and style."""
+"""The page in Gradio: the endpoints behind it, and what serves it. The page itself lies in `web/`."""

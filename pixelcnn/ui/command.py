@@ -1,4 +1,4 @@
-"""Serve the page: what `app.py` and `pixelcnn-app` run."""
+"""Serve the page in Gradio: what `app.py` and `pixelcnn-app` run."""
 
 import argparse
 import os
@@ -9,13 +9,11 @@ import pixelcnn
 from pixelcnn.store.hub import REPO_ID, fetch
 from pixelcnn.store.record import read_record
 from pixelcnn.ui.executor import ModelExecutor
-from pixelcnn.ui.page import build_page, launch_options
+from pixelcnn.ui.page import HOME, build_page, launch_options
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
 
-PACKAGE = Path(pixelcnn.__file__).parent
-# Inside the package where it is installed from a wheel, beside it in a checkout.
-WEIGHTS = (PACKAGE if (PACKAGE / "weights").is_dir() else PACKAGE.parent) / "weights"
+WEIGHTS = HOME / "weights"
 NAMES = ("binary", "gray", "residual")  # the first found is the default
 
 
@@ -68,8 +66,6 @@ def page_on(weights: str) -> gr.Blocks:
 
 def main() -> None:
     """Serve the page."""
-    # There are no plots here, yet around its first event Gradio imports what it finds, for most of a second.
-    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
     parser = argparse.ArgumentParser(
         description="Sample digits, watch one appear, draw the top of one and have it completed."
     )

@@ -1,18 +1,21 @@
-"""The page as Gradio blocks: named endpoints for programs, one component for people."""
+"""The page of `web/` as Gradio blocks: one component for people, named endpoints for programs."""
 
 import importlib.util
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pixelcnn.ui.about import describe
+import pixelcnn
 from pixelcnn.ui.endpoints import named_endpoint, server_function
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
 
-STATIC = Path(__file__).resolve().parent / "static"
-STYLES = ("base", "page", "bars", "draw", "sample", "watch", "how")
+PACKAGE = Path(pixelcnn.__file__).resolve().parent
+# `web` and `weights` lie inside the package where it is installed from a wheel, beside it in a checkout.
+HOME = PACKAGE if (PACKAGE / "web").is_dir() else PACKAGE.parent
+WEB = HOME / "web"
 
 
 def build_page(
@@ -21,29 +24,32 @@ def build_page(
     """Wire the endpoints and the page.
 
     Args:
-        service: answers every call.
-        folders: of each model's weights.
+        service: answers programs, and browsers that cannot run the engine.
+        folders: of each model's weights, which the page fetches.
         notice: stands at the head of the page for as long as it is open.
     """
-    about = {name: describe(model, folders[name]) for name, model in service.models.items()}
-    gr.set_static_paths(
-        [STATIC, *(picture["path"] for a in about.values() for picture in a["pictures"])]
-    )
-    public = (service.sample, service.complete, service.trace, service.posterior)
+    paths = {name: str(folder.resolve()) for name, folder in folders.items()}
+    gr.set_static_paths([WEB, *paths.values()])
     with gr.Blocks(title="PixelCNN draws digits", fill_width=True) as page:
-        for method in public:
+        for method in service.endpoints:
             gr.api(named_endpoint(method), api_name=method.__name__)
         gr.HTML(
-            html_template=(STATIC / "page.html").read_text(encoding="utf-8"),
-            js_on_load=(STATIC / "js" / "mount.js").read_text(encoding="utf-8"),
+            html_template=_markup(),
+            js_on_load=(WEB / "js" / "gradio.js").read_text(encoding="utf-8"),
             apply_default_css=False,
-            server_functions=[server_function(method) for method in (*public, *service.page_only)],
-            folder=str(STATIC),
-            models=about,
+            server_functions=[server_function(method) for method in service.endpoints],
+            web=str(WEB),
+            models=paths,
             space=os.environ.get("SPACE_ID"),
             notice=notice,
         )
     return page.queue(default_concurrency_limit=64, max_size=256)
+
+
+def _markup() -> str:
+    """The body of the static page, without its script."""
+    text = (WEB / "index.html").read_text(encoding="utf-8")
+    return text.partition("<body>")[2].partition("<script")[0]
 
 
 def launch_options() -> dict[str, Any]:
@@ -51,9 +57,8 @@ def launch_options() -> dict[str, Any]:
 
     The styles are files of their own, as Gradio rewrites the selectors of what `css=` is given.
     """
-    links = [
-        f'<link rel="stylesheet" href="gradio_api/file={STATIC}/css/{name}.css">' for name in STYLES
-    ]
+    styles = re.findall(r'href="(css/[^"]+)"', (WEB / "index.html").read_text(encoding="utf-8"))
+    links = [f'<link rel="stylesheet" href="gradio_api/file={WEB}/{style}">' for style in styles]
     return {
         "head": "\n".join(links),
         "ssr_mode": False,  # has a record of white screens

@@ -1,33 +1,22 @@
-"""What the page and programs ask of the models: checked values in, plain JSON out.
+"""What programs ask of the models: checked values in, plain JSON out.
 
-Each public method of `Service` is one endpoint. The page calls them as server functions, programs as
-named endpoints; both run here, on one executor.
+Each public method of `Service` is one endpoint. Programs call them as named endpoints, pages in browsers that
+cannot run the engine as server functions; both run here, on one executor.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.density.receptive_field import receptive_field
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers, payloads
-from pixelcnn.ui.animation import gif
 from pixelcnn.ui.answers import Answer
 from pixelcnn.ui.executor import ModelExecutor
-from pixelcnn.ui.pictures import read_picture
 
 Grid = list[list[int]]  # H lists of W levels, 0..K-1
 
 MAX_COUNT = 64
 MAX_TEMPERATURE = 2.0
-PRESETS = (9, 2, 5, 3, 8)  # their top halves leave open what they are
-PRESET_TRIES = (
-    3  # of each, of which the one with the largest share of its ink in the top half is taken
-)
-PRESET_SEED = 1
-PRESET_TEMPERATURE = 0.8  # typical shapes rather than rare ones
 
 
 class Service:
@@ -50,8 +39,7 @@ class Service:
         self.models = dict(models)
         self.executor = executor
         self.samplers = {name: Sampler(model) for name, model in self.models.items()}
-        self._presets: dict[str, Answer] = {}  # the same for everyone
-        self.page_only = (self.presets, self.read_picture, self.field, self.animate)
+        self.endpoints = (self.sample, self.complete, self.trace, self.posterior)
 
     async def sample(
         self,
@@ -197,67 +185,9 @@ class Service:
         )
         return {"posterior": answers.rounded(digits[0])}
 
-    async def presets(self, model: str | None = None) -> Answer:
-        """Digits whose top halves are good to start from: samples of the model, or of one with classes."""
-        wanted, chosen = self._model(model)
-        if wanted not in self._presets:
-            name, artist = next(
-                (
-                    (name, each)
-                    for name, each in ((wanted, chosen), *self.models.items())
-                    if each.num_classes > max(PRESETS) and _draws_alike(each, chosen)
-                ),
-                (wanted, chosen),
-            )
-            digits = torch.tensor(PRESETS).repeat_interleave(PRESET_TRIES)
-            answer = await self.executor.run(
-                answers.sample,
-                name,
-                self.samplers[name],
-                count=len(digits),
-                label=digits if artist.num_classes > max(PRESETS) else None,
-                temperature=PRESET_TEMPERATURE,
-                seed=PRESET_SEED,
-            )
-            self._presets[wanted] = {"levels": _best_tops(answer["levels"]), "model": name}
-        return self._presets[wanted]
-
-    async def field(self, model: str | None = None) -> Answer:
-        """What a pixel can see; see `receptive_field`."""
-        _, chosen = self._model(model)
-        return {"field": await self.executor.run(receptive_field, chosen)}
-
-    async def read_picture(self, data: str, model: str | None = None) -> Answer:
-        """Turn an uploaded picture of a digit, base64, into ink 0 to 255; see `pictures`."""
-        _, chosen = self._model(model)
-        c = chosen.config
-        return {"ink": await self.executor.run(read_picture, data, c.height, c.width)}
-
-    async def animate(self, levels: Grid, rows: int = 0, model: str | None = None) -> Answer:
-        """An image appearing pixel by pixel, as a GIF in base64."""
-        _, chosen = self._model(model)
-        image = payloads.levels(levels, chosen)[0, 0]
-        rows = payloads.whole("rows", rows, 0, chosen.config.height)
-        return {"gif": await self.executor.run(gif, image, chosen.config.levels, rows=rows)}
-
     def _model(self, name: Any) -> tuple[str, PixelCNN]:
         if name is None:
             name = next(iter(self.models))
         if type(name) is not str or name not in self.models:
             raise ValueError(f"model must be one of {', '.join(self.models)}, got {name!r:.40}.")
         return name, self.models[name]
-
-
-def _draws_alike(one: PixelCNN, other: PixelCNN) -> bool:
-    """Whether the images of one are images of the other too."""
-    a, b = one.config, other.config
-    return (a.levels, a.height, a.width) == (b.levels, b.height, b.width)
-
-
-def _best_tops(digits: list[Grid]) -> list[Grid]:
-    """Of each few digits in turn the one whose top half has the most of its ink."""
-    ink = (
-        torch.tensor(digits).double().sum(2).unflatten(0, (-1, PRESET_TRIES))
-    )  # (presets, tries, H)
-    share = ink[..., : ink.shape[2] // 2].sum(2) / ink.sum(2).clamp(min=1)
-    return [digits[PRESET_TRIES * k + int(best)] for k, best in enumerate(share.argmax(1))]

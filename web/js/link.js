@@ -13,19 +13,18 @@ export const MAX_SEED = 2 ** 32 - 1;
 
 const bitsOf = (count) => Math.ceil(Math.log2(count));
 
-/** Rows of levels 0..count-1 as URL-safe base64. */
-export function pack(rows, count) {
-  const bits = rows
-    .flat()
-    .map((level) => level.toString(2).padStart(bitsOf(count), "0"))
-    .join("");
+/** Levels 0..count-1 as URL-safe base64. */
+export function pack(levels, count) {
+  const bits = Array.from(levels, (level) => level.toString(2).padStart(bitsOf(count), "0")).join(
+    "",
+  );
   const bytes = bits.match(/.{1,8}/g) ?? [];
-  const text = String.fromCharCode(...bytes.map((byte) => parseInt(byte.padEnd(8, "0"), 2)));
+  const text = String.fromCharCode(...bytes.map((byte) => Number.parseInt(byte.padEnd(8, "0"), 2)));
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The way back: `height` rows, blank where the text ends; null if it is no such text. */
-export function unpack(text, { height, width, count }) {
+/** The way back: an image, blank where the text ends; null if it is no such text. */
+export function unpack(text, { height, width, levels: count }) {
   let bytes;
   try {
     bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
@@ -34,11 +33,8 @@ export function unpack(text, { height, width, count }) {
   }
   const bits = [...bytes].map((c) => c.charCodeAt(0).toString(2).padStart(8, "0")).join("");
   const size = bitsOf(count);
-  const level = (at) =>
-    Math.min(count - 1, parseInt(bits.slice(at * size, (at + 1) * size) || "0", 2));
-  return Array.from({ length: height }, (_, i) =>
-    Array.from({ length: width }, (_, j) => level(i * width + j)),
-  );
+  const level = (at) => Number.parseInt(bits.slice(at * size, (at + 1) * size) || "0", 2);
+  return Uint8Array.from({ length: height * width }, (_, at) => Math.min(count - 1, level(at)));
 }
 
 /** A whole number from a query parameter within limits, else null. */

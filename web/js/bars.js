@@ -1,5 +1,7 @@
 // Ten bars: how probable each digit is.
 
+import { setAttribute } from "./raster.js";
+
 /** Fill `holder` with a bar per class; with `choose`, each is a button that toggles. */
 export function makeBars(holder, classes, choose = null) {
   const bars = Array.from({ length: classes }, (_, digit) => {
@@ -27,8 +29,8 @@ function setBars(bars, digits) {
     const verb = bar.type === "button" ? "; complete as it" : "";
     const share = digits ? `${Math.round(100 * part)} percent` : "not known yet";
     bar.querySelector(".fill").style.transform = `scaleY(${part})`;
-    bar.setAttribute("aria-label", `${digit}: ${share}${verb}`);
-    bar.title = digits ? `${digit}: ${(100 * part).toFixed(1)} %` : "";
+    setAttribute(bar, "aria-label", `${digit}: ${share}${verb}`);
+    setAttribute(bar, "title", digits ? `${digit}: ${(100 * part).toFixed(1)} %` : "");
   });
 }
 

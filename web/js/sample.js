@@ -1,10 +1,9 @@
 // Sample: a grid of fresh digits.
 
-import { newestOnly } from "./ask.js";
 import { MAX_SEED, wholeNumber } from "./link.js";
-import { digitButton, grow, paintLevels } from "./raster.js";
+import { digitButton, grow, setAttribute, setText } from "./raster.js";
 import { savePng } from "./save.js";
-import { natsSentence } from "./words.js";
+import { freshSeed, natsSentence } from "./words.js";
 
 const ANY_HAND = "Any hand draws at any place and size, with any pen.";
 
@@ -14,8 +13,8 @@ export class SampleView {
     this.root = root;
     this.form = root.querySelector("form");
     this.holder = root.querySelector(".samples");
-    this.answer = null;
-    this.refresh = newestOnly((request) => this.#sample(request));
+    this.slots = [];
+    this.answer = null; // {samples, seed, request}
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -24,7 +23,7 @@ export class SampleView {
     // A seed that is shown gives way to a fresh one; a seed that was typed, or kept, is used.
     this.form.elements.seed.addEventListener("input", () => (this.seedShown = false));
     this.png = root.querySelector("[data-tool=png]");
-    this.png.addEventListener("click", () => savePng(this.answer, this.app.info.levels));
+    this.png.addEventListener("click", () => savePng(this.answer, this.app.info));
     this.#showValues();
   }
 
@@ -37,6 +36,8 @@ export class SampleView {
     this.form.elements.label.disabled = !digits.length;
     this.#setHand(this.form.elements.freehand.value === "true");
     this.answer = null;
+    this.png.disabled = true;
+    this.slots = [];
     this.holder.replaceChildren();
     if (this.app.view === this) this.#submit();
   }
@@ -48,11 +49,13 @@ export class SampleView {
   hide() {}
 
   repaint() {
-    if (this.answer) this.#fill((canvas, levels, options) => paintLevels(canvas, levels, options));
+    this.answer?.samples.forEach((sample, k) => {
+      grow(this.slots[k].canvas, sample.levels, this.app.info, { since: Number.NEGATIVE_INFINITY });
+    });
   }
 
   state() {
-    const settings = this.answer ? this.answer.settings : this.#settings();
+    const { model, ...settings } = this.answer?.request ?? this.#settings();
     return { ...settings, freehand: settings.freehand || null };
   }
 
@@ -94,46 +97,58 @@ export class SampleView {
     };
   }
 
-  #submit() {
-    this.refresh({ ...this.#settings(), model: this.app.name });
-  }
-
-  async #sample(request) {
+  async #submit() {
+    const settings = this.#settings();
+    const seed = settings.seed ?? freshSeed();
+    const request = { ...settings, seed, model: this.app.name };
     this.#explain("Drawing …");
-    const answer = await this.app.ask("sample", request);
-    if (answer.model !== this.app.name) return;
-    const { model, ...settings } = request;
-    this.answer = { ...answer, settings: { ...settings, seed: answer.seed } };
-    this.form.elements.seed.value = this.answer.seed;
-    this.seedShown = request.seed === null;
-    this.#fill(grow);
-    this.holder.dataset.seed = this.answer.seed;
+    await this.app.models.ready(request.model);
+    if (request.model !== this.app.name) return;
+    this.#layOut(request.count);
+    const answer = await this.app.engine.sample(request, (sample) => {
+      if (request.model === this.app.name) this.#fill(sample, request);
+    });
+    if (!answer || request.model !== this.app.name) return;
+    this.answer = { ...answer, request };
+    this.form.elements.seed.value = seed;
+    this.seedShown = settings.seed === null;
+    this.#tell();
+    this.holder.dataset.seed = seed;
   }
 
-  #fill(painter) {
-    const { levels, labels, nats, freehand } = this.answer;
-    const max = this.app.info.levels - 1;
-    this.holder.classList.toggle("many", levels.length > 16);
-    this.holder.classList.toggle("few", levels.length <= 4);
-    this.holder.replaceChildren(
-      ...levels.map((image, k) => {
-        const { button, canvas, caption } = digitButton();
-        painter(canvas, image, { max });
-        caption.textContent = `${nats[k].toFixed(0)} nats`;
-        const name = labels ? `a ${labels[k]}` : "digit";
-        button.setAttribute(
-          "aria-label",
-          `Sample ${k + 1}, ${name}, ${caption.textContent}: watch it`,
-        );
-        button.addEventListener("click", () => this.#watch(k));
-        return button;
-      }),
-    );
+  /** A place for each digit, of a size by their number; those that are there stay. */
+  #layOut(count) {
+    this.holder.classList.toggle("many", count > 16);
+    this.holder.classList.toggle("few", count <= 4);
+    while (this.slots.length < count) {
+      const slot = digitButton();
+      slot.button.disabled = true;
+      slot.button.addEventListener("click", () => this.#watch(slot.sample));
+      this.slots.push(slot);
+      this.holder.append(slot.button);
+    }
+    for (const { button } of this.slots.splice(count)) button.remove();
+  }
+
+  /** Show a digit as soon as it is drawn. */
+  #fill(sample, { freehand }) {
+    const slot = this.slots[sample.index];
+    slot.sample = { ...sample, freehand };
+    slot.button.disabled = false;
+    grow(slot.canvas, sample.levels, this.app.info);
+    setText(slot.caption, `${sample.nats.toFixed(0)} nats`);
+    const name = sample.label === null ? "digit" : `a ${sample.label}`;
+    const words = `Sample ${sample.index + 1}, ${name}, ${slot.caption.textContent}: watch it`;
+    setAttribute(slot.button, "aria-label", words);
+  }
+
+  #tell() {
+    const { samples, request } = this.answer;
     this.png.disabled = false;
-    const mean = nats.reduce((sum, each) => sum + each, 0) / nats.length;
+    const mean = samples.reduce((sum, { nats }) => sum + nats, 0) / samples.length;
     this.#explain(
       `On average ${natsSentence(mean, "one of these")} Rarer shapes cost more. ` +
-        (freehand ? ANY_HAND : ""),
+        (request.freehand ? ANY_HAND : ""),
     );
   }
 
@@ -141,8 +156,7 @@ export class SampleView {
     this.root.querySelector(".sample-explained").textContent = sentence;
   }
 
-  #watch(k) {
-    const { levels, labels, freehand, model } = this.answer;
-    this.app.watch({ levels: levels[k], label: labels?.[k] ?? null, rows: 0, freehand, model });
+  #watch({ levels, label, freehand }) {
+    this.app.watch({ levels, label, rows: 0, freehand, model: this.app.name });
   }
 }

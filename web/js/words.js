@@ -11,12 +11,11 @@ export function natsSentence(nats, what, label = null) {
 }
 
 /** What the model thought of one pixel of a trace. */
-export function pixelSentence(trace, count, index) {
-  const width = trace.levels[0].length;
-  const [i, j] = [Math.floor(index / width), index % width];
-  const place = `row ${i}, column ${j}`;
-  if (i < trace.rows) return `${place}: given`;
-  const [level, expected, nats] = [trace.levels[i][j], trace.expected[i][j], trace.nats[i][j]];
+export function pixelSentence(trace, { width, levels: count }, index) {
+  const row = Math.floor(index / width);
+  const place = `row ${row}, column ${index % width}`;
+  if (row < trace.rows) return `${place}: given`;
+  const [level, expected, nats] = [trace.levels[index], trace.expected[index], trace.nats[index]];
   const cost = `${nats.toFixed(2)} nats`;
   if (count === 2) {
     return `${place}: p(ink) ${expected.toFixed(2)}, drew ${level ? "ink" : "no ink"}, ${cost}`;

@@ -23,13 +23,14 @@ export class Pad {
     this.canvas.addEventListener("blur", () => (this.cursor.hidden = true));
   }
 
-  /** Paint given ink cool, and below the divider `mean` (0 to 1, by pixel), the model's, warm. */
-  paint(ink, rows, count, mean) {
+  /** Paint given levels cool, and below the divider `mean` (0 to 1, by pixel), the model's, warm. */
+  paint(levels, info, rows, mean, strength = 1) {
     const { cool, warm } = inks();
-    const levels = ink.levels(count);
-    paint(this.canvas, ink.height, ink.width, (i, j) => {
-      if (i < rows) return [cool, levels[i][j] / (count - 1)];
-      return mean ? [warm, mean[i][j]] : null;
+    const scale = (255 * strength) / (info.levels - 1);
+    const given = rows * info.width;
+    paint(this.canvas, info, (at) => {
+      if (at < given) return cool[Math.round(scale * levels[at])];
+      return mean ? warm[Math.round(255 * strength * mean[at])] : 0;
     });
   }
 

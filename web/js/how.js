@@ -1,5 +1,7 @@
 // How it works: the masks as a figure, and how the weights in use came about.
 
+import { readText } from "./models.js";
+
 const MASK = 5;
 
 export class HowView {
@@ -10,18 +12,40 @@ export class HowView {
   }
 
   setModel() {
-    const { metrics, history, pictures, parameters, architecture, levels } = this.app.info;
-    const parts = [heading("The weights in use")];
-    const size = `${(parameters / 1e6).toFixed(2)} million parameters`;
-    parts.push(paragraph(`${this.app.name}: ${architecture}, ${levels} levels, ${size}.`));
-    if (metrics) parts.push(table(metrics));
-    if (history.length) parts.push(lossCurves(history));
-    this.root.querySelector(".results").replaceChildren(...parts);
-    const epochs = pictures.map((picture) => samples(picture, this.app.files));
-    this.root.querySelector(".epochs").replaceChildren(...epochs);
+    this.told = null; // of which model the results are shown
+    if (this.app.view === this) this.show();
   }
 
-  show() {}
+  /** Fetch what the folder of the weights tells of them, at the first look. */
+  async show() {
+    const { name, models, info } = this.app;
+    if (this.told === name) return;
+    this.told = name;
+    await models.ready(name);
+    const files = ["metrics.json", "training.json", "log.jsonl"];
+    const [metrics, training, log] = await Promise.all(
+      files.map((file) => readText(models.file(name, file))),
+    );
+    if (this.told !== name) return;
+    const parts = [heading("The weights in use")];
+    const architecture = info.gated ? "gated" : "residual";
+    parts.push(paragraph(`${name}: ${architecture}, ${info.levels} levels${this.#size()}.`));
+    if (metrics) parts.push(table(JSON.parse(metrics)));
+    const history = losses(log);
+    if (history.length) parts.push(lossCurves(history));
+    this.root.querySelector(".results").replaceChildren(...parts);
+    const grids = pictures(training, history).map(([file, caption]) =>
+      samples(models.file(name, file), caption),
+    );
+    this.root.querySelector(".epochs").replaceChildren(...grids);
+  }
+
+  /** How many parameters there are, where the weights are here. */
+  #size() {
+    const count = this.app.models.parameters(this.app.name);
+    return count ? `, ${(count / 1e6).toFixed(2)} million parameters` : "";
+  }
+
   hide() {}
   repaint() {}
   restore() {}
@@ -106,13 +130,38 @@ function lossCurves(history) {
   return chart;
 }
 
-function samples({ epoch, path }, files) {
-  const caption = `Samples after epoch ${epoch}`;
-  const picture = make("img", { src: `${files}${path}`, alt: caption, loading: "lazy" });
-  return make(
+/** The epochs of log.jsonl that have both losses. */
+function losses(log) {
+  const entries = (log ?? "")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  const wanted = ["epoch", "train_nats_per_image", "validation_nats_per_image"];
+  return entries.filter((entry) => wanted.every((key) => Number.isFinite(entry[key])));
+}
+
+/** Files of samples and their captions: of the epochs that the last run drew some after, and of the weights. */
+function pictures(training, history) {
+  const settings = JSON.parse(training ?? "{}").stages?.at(-1)?.settings;
+  const logged = new Set(history.map(({ epoch }) => epoch));
+  const epochs = (settings?.sample_epochs ?? []).filter((epoch) => logged.has(epoch));
+  return [
+    ...epochs.map((epoch) => [
+      `samples-epoch-${String(epoch).padStart(3, "0")}.png`,
+      `Samples after epoch ${epoch}`,
+    ]),
+    ["samples.png", "Samples of these weights"],
+  ];
+}
+
+function samples(address, caption) {
+  const picture = make("img", { src: address, alt: caption, loading: "lazy" });
+  const shown = make(
     "figure",
     { className: "epoch" },
     picture,
     make("figcaption", { textContent: caption }),
   );
+  picture.addEventListener("error", () => shown.remove()); // a folder may lack it
+  return shown;
 }

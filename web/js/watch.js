@@ -3,12 +3,12 @@
 import { makeBars } from "./bars.js";
 import { PixelCursor } from "./cursor.js";
 import { drawCurve, runningNats } from "./curve.js";
-import { FIELD_WORDS, paintField } from "./field.js";
+import { FIELD_WORDS, paintField, receptiveField } from "./field.js";
 import { pack, unpack, wholeNumber } from "./link.js";
 import { Player } from "./player.js";
-import { inks, lessMotion, paint, paintLevels } from "./raster.js";
+import { inks, lessMotion, paint, paintLevels, setText } from "./raster.js";
 import { saveGif } from "./save.js";
-import { pixelSentence } from "./words.js";
+import { freshSeed, pixelSentence } from "./words.js";
 
 export class WatchView {
   constructor(app, root) {
@@ -16,7 +16,6 @@ export class WatchView {
     this.root = root;
     this.trace = null;
     this.wanted = null; // what is asked for, until it is there
-    this.fields = {}; // by model, what a pixel can see
     this.player = new Player(() => this.#paint());
     this.soFar = root.querySelector(".so-far");
     this.expected = root.querySelector(".expected");
@@ -33,6 +32,7 @@ export class WatchView {
 
   setModel() {
     const { classes } = this.app.info;
+    this.sight = receptiveField(this.app.info);
     this.root.querySelector(".watch-posterior").hidden = !classes;
     this.bars = makeBars(this.root.querySelector(".watch-posterior .bars"), classes);
     this.trace = this.wanted = null;
@@ -60,8 +60,8 @@ export class WatchView {
   }
 
   restore(query) {
-    const { height, width, classes, freehand, levels: count } = this.app.info;
-    const levels = query.get("digit") && unpack(query.get("digit"), { height, width, count });
+    const { height, classes, freehand } = this.app.info;
+    const levels = query.get("digit") && unpack(query.get("digit"), this.app.info);
     if (!levels) return;
     const rows = wholeNumber(query.get("rows"), 0, height) ?? 0;
     this.open({
@@ -73,35 +73,36 @@ export class WatchView {
     });
   }
 
-  /** Fetch the trace of an image and play it from its first drawn row on. */
+  /** Trace an image, and play it from its first drawn row on. */
   async open(request) {
     this.player.pause();
+    const { freehand } = request;
     const trace = await this.#newest("trace", request);
     if (!trace) return;
-    this.trace = trace;
-    this.sums = runningNats(this.trace);
-    const { levels, rows } = this.trace;
-    const total = levels.length * levels[0].length;
+    this.trace = { ...trace, freehand };
+    this.sums = runningNats(trace);
+    const total = trace.levels.length;
     this.scrubber.max = total;
-    this.player.load(total, rows * levels[0].length);
-    if (this.field.checked) await this.#loadField();
-    if (this.trace !== trace) return;
+    this.player.load(total, trace.rows * this.app.info.width);
     if (lessMotion()) this.player.seek(total);
     else this.player.play();
   }
 
   async #another() {
-    const sample = await this.#newest("sample", { count: 1, model: this.app.name });
-    if (!sample) return;
-    const { levels, labels, freehand, model } = sample;
-    await this.open({ levels: levels[0], label: labels?.[0] ?? null, rows: 0, freehand, model });
+    const { name: model } = this.app;
+    const answer = await this.#newest("sample", { count: 1, seed: freshSeed(), model });
+    if (!answer) return;
+    const [{ levels, label }] = answer.samples;
+    await this.open({ levels, label, rows: 0, freehand: false, model });
   }
 
   /** The answer; null if something else is asked for, or the model changes, before it comes. */
-  async #newest(name, request) {
+  async #newest(kind, request) {
     this.wanted = request;
     try {
-      const answer = await this.app.ask(name, request);
+      await this.app.models.ready(request.model);
+      if (this.wanted !== request) return null;
+      const answer = await this.app.engine[kind](request);
       return this.wanted === request ? answer : null;
     } finally {
       if (this.wanted === request) this.wanted = null;
@@ -125,10 +126,7 @@ export class WatchView {
       player.speed = Number(event.target.value);
     });
     this.scrubber.addEventListener("input", () => player.seek(Number(this.scrubber.value)));
-    this.field.addEventListener("change", async () => {
-      if (this.field.checked) await this.#loadField();
-      this.#paint();
-    });
+    this.field.addEventListener("change", () => this.#paint());
     document.addEventListener("keydown", (event) => {
       const inside = this.root.contains(event.target) || event.target === document.body;
       if (this.app.view === this && inside) this.#key(event);
@@ -154,32 +152,27 @@ export class WatchView {
     event.preventDefault();
   }
 
-  async #loadField() {
-    const { name } = this.app;
-    this.fields[name] ??= (await this.app.ask("field", { model: name })).field;
-  }
-
-  async #saveGif() {
-    if (!this.trace) return;
-    const { levels, rows, model } = this.trace;
-    saveGif((await this.app.ask("animate", { levels, rows, model })).gif);
+  #saveGif() {
+    if (this.trace) saveGif(this.trace, this.app.info);
   }
 
   #paint() {
     if (!this.trace) return;
     const { trace, player } = this;
-    const { height, width, levels: count } = this.app.info;
+    const { info } = this.app;
     const index = player.index;
     const { warm } = inks();
-    paintLevels(this.soFar, trace.levels, { given: trace.rows, max: count - 1, end: index });
-    paint(this.expected, height, width, (i, j) =>
-      i >= trace.rows && i * width + j < index ? [warm, trace.expected[i][j]] : null,
+    const given = trace.rows * info.width;
+    paintLevels(this.soFar, trace.levels, info, { given: trace.rows, end: index });
+    paint(this.expected, info, (at) =>
+      at >= given && at < index ? warm[Math.round(255 * trace.expected[at])] : 0,
     );
     const shown = this.cursor.index ?? Math.max(0, index - 1);
     this.#mark(shown);
-    const field = this.field.checked ? this.fields[this.app.name] : null;
-    paintField(this.root.querySelector(".overlay"), field, { height, width, index: shown });
-    this.bars.set(trace.digits?.[index]);
+    const overlay = this.root.querySelector(".overlay");
+    paintField(overlay, this.field.checked ? this.sight : null, info, shown);
+    const { classes } = info;
+    this.bars.set(trace.digits?.subarray(index * classes, (index + 1) * classes));
     this.scrubber.value = index;
     this.scrubber.setAttribute(
       "aria-valuetext",
@@ -194,10 +187,8 @@ export class WatchView {
     const readout = this.root.querySelector(".readout");
     const steady = !this.player.playing || this.cursor.index !== null;
     readout.setAttribute("aria-live", steady ? "polite" : "off");
-    const sentence = index
-      ? pixelSentence(this.trace, this.app.info.levels, shown)
-      : "nothing drawn yet";
-    if (readout.textContent !== sentence) readout.textContent = sentence; // else it is read out again
+    const sentence = index ? pixelSentence(this.trace, this.app.info, shown) : "nothing drawn yet";
+    setText(readout, sentence); // the same again would be read out again
     const nats = this.sums[index];
     this.root.querySelector(".watch-explained").textContent =
       `${nats.toFixed(1)} nats so far, ${this.sums.at(-1).toFixed(1)} in all: the steeper the curve, ` +

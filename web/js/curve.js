@@ -4,8 +4,10 @@ import { inks } from "./raster.js";
 
 /** Sums of the nats before each pixel, and after the last. */
 export function runningNats(trace) {
-  const sums = [0];
-  for (const nats of trace.nats.flat()) sums.push(sums.at(-1) + nats);
+  const sums = new Float64Array(trace.nats.length + 1);
+  trace.nats.forEach((nats, k) => {
+    sums[k + 1] = sums[k] + nats;
+  });
   return sums;
 }
 
@@ -27,7 +29,8 @@ export function drawCurve(canvas, sums, index) {
   const line = (from, to, colour, opacity, thickness) => {
     context.beginPath();
     for (let k = from; k <= to; k++) context.lineTo(...point(k));
-    context.strokeStyle = `rgb(${colour.join(" ")} / ${opacity})`;
+    context.strokeStyle = colour.css;
+    context.globalAlpha = opacity;
     context.lineWidth = thickness;
     context.stroke();
   };
@@ -35,6 +38,6 @@ export function drawCurve(canvas, sums, index) {
   line(0, index, warm, 1, 2.5);
   context.beginPath();
   context.arc(...point(index), 5, 0, 2 * Math.PI);
-  context.fillStyle = `rgb(${warm.join(" ")})`;
+  context.fillStyle = warm.css;
   context.fill();
 }

@@ -1,26 +1,23 @@
 // The page: four views on one model, and what they share.
 
-import { ask, Refusal } from "./ask.js";
+import { isSupported, Pool, Refusal } from "../engine/pool.js";
 import { DrawView } from "./draw.js";
 import { HowView } from "./how.js";
 import { address } from "./link.js";
+import { Models } from "./models.js";
 import { onThemeChange } from "./raster.js";
 import { SampleView } from "./sample.js";
+import { Server } from "./server.js";
 import { WatchView } from "./watch.js";
 
 const NOTICE_MS = 6000;
 const LINK_MS = 60000; // time to copy it by hand
+const TITLES = { binary: "Binary", gray: "Greys", residual: "Residual" };
 
 class App {
-  constructor(root, props, server) {
-    Object.assign(this, { root, server, models: props.models, space: props.space });
-    this.files = import.meta.url.slice(0, import.meta.url.indexOf("file=") + "file=".length);
+  constructor(root, { models, engine, space }) {
+    Object.assign(this, { root, engine, space, models: new Models(engine, models) });
     this.query = new URLSearchParams(location.search);
-    const asked = this.query.get("model");
-    this.name = Object.hasOwn(this.models, asked) ? asked : Object.keys(this.models)[0];
-    const standing = root.querySelector(".standing-notice");
-    standing.textContent = props.notice ?? "";
-    standing.hidden = !props.notice;
     const section = (name) => root.querySelector(`#view-${name}`);
     this.views = {
       draw: new DrawView(this, section("draw")),
@@ -28,10 +25,7 @@ class App {
       watch: new WatchView(this, section("watch")),
       how: new HowView(this, section("how")),
     };
-    this.#wireTabs();
-    this.#makeModelChoice();
     root.querySelector(".share").addEventListener("click", () => this.#share());
-    onThemeChange(() => this.#each((view) => void view.repaint()));
     window.addEventListener("unhandledrejection", (event) => {
       if (!(event.reason instanceof Refusal)) return;
       event.preventDefault();
@@ -39,25 +33,32 @@ class App {
     });
   }
 
-  /** What the page knows of the model in use. */
-  get info() {
-    return this.models[this.name];
-  }
-
   get view() {
     return this.views[this.root.dataset.view];
   }
 
-  start() {
-    this.#each((view) => void view.setModel());
-    const asked = this.query.get("view");
-    const name = Object.hasOwn(this.views, asked) ? asked : "draw";
+  /** Open the view, the model and the settings that the address asks for. */
+  async start() {
+    const asked = this.query.get("model");
+    const { names } = this.models;
+    await this.#choose(names.includes(asked) ? asked : names[0]);
+    const wanted = this.query.get("view");
+    const name = Object.hasOwn(this.views, wanted) ? wanted : "draw";
     this.views[name].restore(this.query);
+    this.#wireTabs();
+    this.#makeModelChoice();
+    onThemeChange(() => this.#each((view) => view.repaint()));
     this.open(name);
   }
 
-  ask(name, request) {
-    return ask(this.server, name, request);
+  /** Take a model; `info` is what the page knows of it. */
+  async #choose(name) {
+    this.wanted = name;
+    const info = await this.models.info(name);
+    if (this.wanted !== name) return;
+    Object.assign(this, { name, info });
+    this.engine.cancel("complete");
+    this.#each((view) => view.setModel());
   }
 
   notify(sentence, ms = NOTICE_MS) {
@@ -76,7 +77,7 @@ class App {
   }
 
   open(name) {
-    if (this.view !== this.views[name]) this.view.hide();
+    if (this.view !== this.views[name]) this.view?.hide();
     this.root.dataset.view = name;
     for (const tab of this.root.querySelectorAll("[role=tab]")) {
       const chosen = tab.dataset.view === name;
@@ -106,7 +107,7 @@ class App {
   }
 
   #makeModelChoice() {
-    const names = Object.keys(this.models);
+    const { names } = this.models;
     const field = this.root.querySelector(".models");
     field.hidden = names.length < 2;
     for (const name of names) {
@@ -117,10 +118,7 @@ class App {
         value: name,
       });
       input.checked = name === this.name;
-      input.addEventListener("change", () => {
-        this.name = name;
-        this.#each((view) => void view.setModel());
-      });
+      input.addEventListener("change", () => this.#choose(name));
       label.append(input, TITLES[name] ?? name);
       field.append(label);
     }
@@ -141,9 +139,30 @@ class App {
   }
 }
 
-const TITLES = { binary: "Binary", gray: "Greys", residual: "Residual" };
+const FALLBACK =
+  "This browser lacks WebAssembly SIMD, so the server draws the digits: answers take longer.";
+const NO_ENGINE =
+  "This browser lacks WebAssembly SIMD, which the model needs: update it, or use another one.";
 
-/** Called once by mount.js. */
-export function start(root, props, server) {
-  new App(root, props, server).start();
+/**
+ * Start the page.
+ * @param {HTMLElement} root the page's markup
+ * @param {object} props
+ * @param {Record<string, string>} props.models folders by name, the default first
+ * @param {string | null} [props.space] the Space that it runs in
+ * @param {string | null} [props.notice] stands at its head
+ * @param {object | null} [server] Gradio's functions, for browsers that cannot run the engine
+ */
+export function start(root, props, server = null) {
+  const notices = [props.notice];
+  let engine;
+  if (isSupported()) engine = new Pool();
+  else {
+    notices.push(server ? FALLBACK : NO_ENGINE);
+    engine = server && new Server(server);
+  }
+  const standing = root.querySelector(".standing-notice");
+  standing.textContent = notices.filter(Boolean).join(" ");
+  standing.hidden = !standing.textContent;
+  return engine ? new App(root, { ...props, engine }).start() : null;
 }

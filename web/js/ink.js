@@ -35,13 +35,12 @@ export class Ink {
   }
 
   clear() {
-    this.values = new Uint8Array(this.values.length);
-    this.version++;
+    this.fill(new Uint8Array(this.values.length));
   }
 
-  /** Take over nested rows of ink 0..255. */
-  fill(rows) {
-    this.values = Uint8Array.from(rows.flat());
+  /** Take over ink 0..255, row by row. */
+  fill(values) {
+    this.values = values.slice();
     this.version++;
   }
 
@@ -54,9 +53,17 @@ export class Ink {
    * A pixel takes as much ink as the pen covers of it, nearly: the pen's radius less its distance.
    */
   line(a, b, size, { rows, erase = false }) {
+    const reach = size / 2 + 1;
+    const limit = (value, high) => Math.max(0, Math.min(high, Math.floor(value)));
+    const [top, bottom] = [
+      limit(Math.min(a[1], b[1]) - reach, rows),
+      limit(Math.max(a[1], b[1]) + reach + 1, rows),
+    ];
+    const left = limit(Math.min(a[0], b[0]) - reach, this.width);
+    const right = limit(Math.max(a[0], b[0]) + reach + 1, this.width);
     let changed = false;
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < this.width; j++) {
+    for (let i = top; i < bottom; i++) {
+      for (let j = left; j < right; j++) {
         const cover = Math.min(1, size / 2 + 0.5 - distance([j + 0.5, i + 0.5], a, b));
         if (cover <= 0) continue;
         const at = i * this.width + j;
@@ -69,15 +76,15 @@ export class Ink {
     if (changed) this.version++;
   }
 
-  /** As nested rows of levels 0..count-1, by the model's own rule: floor(ink * K / 256). */
+  /** As levels 0..count-1, by the model's own rule: floor(ink * K / 256). */
   levels(count) {
-    return Array.from({ length: this.height }, (_, i) =>
-      Array.from(this.values.subarray(i * this.width, (i + 1) * this.width), (ink) =>
-        Math.floor((ink * count) / 256),
-      ),
-    );
+    return this.values.map((ink) => (ink * count) >> 8);
   }
 }
+
+/** Levels 0..count-1 as ink 0..255. */
+export const inkOf = (levels, count) =>
+  levels.map((level) => Math.round((255 * level) / (count - 1)));
 
 /** Distance of a point from the line between a and b. */
 function distance(point, a, b) {

@@ -22,8 +22,12 @@ export function makeDivider(handle, range, set) {
     event.preventDefault();
     set(clamp(keys[event.key]));
   });
+  let shown = null;
   return () => {
     const { low, high, rows, height } = range();
+    const place = `${low} ${high} ${rows} ${height}`;
+    if (place === shown) return;
+    shown = place;
     handle.style.top = `${(100 * rows) / height}%`;
     handle.setAttribute("aria-valuemin", low);
     handle.setAttribute("aria-valuemax", high);

@@ -1,0 +1,114 @@
+// The completions: eight slots. A completion keeps its slot while the pen moves, and is shown as soon as it
+// is drawn; at rest the most probable comes first, and those that look alike are shown once.
+
+import { digitButton, grow, setAttribute, setText } from "./raster.js";
+
+export const COMPLETIONS = 8;
+
+export class Completions {
+  #slotOf = Array.from({ length: COMPLETIONS }, (_, k) => k); // of each index
+  // By slot: {sample, rows, times: how often it was drawn, since: when it began to grow in}.
+  #shown = [];
+
+  /** `watch({levels, label, rows})` is called for the one that was pressed. */
+  constructor(holder, watch) {
+    this.slots = Array.from({ length: COMPLETIONS }, (_, k) => {
+      const slot = digitButton();
+      slot.button.disabled = true;
+      slot.button.addEventListener("click", () => {
+        if (this.#shown[k]) watch({ ...this.#shown[k].sample, rows: this.#shown[k].rows });
+      });
+      return slot;
+    });
+    holder.replaceChildren(...this.slots.map((slot) => slot.button));
+  }
+
+  /** Forget them; their pictures stay until there are others. */
+  clear() {
+    this.#shown = [];
+  }
+
+  /** The one in the first slot. */
+  get first() {
+    return this.#shown[0]?.sample;
+  }
+
+  /** Show one that was just drawn, in its slot; `calm` lets it grow in. */
+  add(sample, { info, rows, calm }) {
+    const slot = this.#slotOf[sample.index];
+    const since = calm ? performance.now() : Number.NEGATIVE_INFINITY;
+    this.#shown[slot] = { sample, rows, since, times: sample.times ?? 1 };
+    this.#fill(slot, info);
+  }
+
+  /**
+   * Order the samples of one answer: the most probable first, each that looks alike once.
+   * Returns {shown: how many are left, draws: how many were drawn}.
+   */
+  settle(samples, { info, rows }) {
+    const since = new Map(
+      this.#shown.filter(Boolean).map((each) => [each.sample.index, each.since]),
+    );
+    const kept = merged(samples).sort((a, b) => a.sample.nats - b.sample.nats);
+    this.#shown = kept.map((each) => ({ ...each, rows, since: since.get(each.sample.index) }));
+    const order = this.#shown.map(({ sample }) => sample.index);
+    const hidden = this.slots.map((_, k) => k).filter((k) => !order.includes(k));
+    [...order, ...hidden].forEach((index, slot) => {
+      this.#slotOf[index] = slot;
+    });
+    this.repaint(info);
+    const draws = kept.reduce((sum, { times }) => sum + times, 0);
+    return { shown: kept.length, draws };
+  }
+
+  repaint(info) {
+    for (const slot of this.slots.keys()) this.#fill(slot, info);
+  }
+
+  /** Mean ink, 0 to 1, of every pixel of all that are shown with these rows given; null if there is none. */
+  mean(info, rows) {
+    const shown = this.#shown.filter((each) => each?.rows === rows);
+    if (!shown.length) return null;
+    const sum = new Float32Array(info.height * info.width);
+    let draws = 0;
+    for (const { sample, times } of shown) {
+      draws += times;
+      for (let at = 0; at < sum.length; at++) sum[at] += times * sample.levels[at];
+    }
+    return sum.map((each) => each / (draws * (info.levels - 1)));
+  }
+
+  #fill(slot, info) {
+    const { button, canvas, caption } = this.slots[slot];
+    const shown = this.#shown[slot];
+    button.classList.toggle("missing", !shown);
+    button.disabled = !shown;
+    if (!shown) return;
+    const { sample, rows, since } = shown;
+    grow(canvas, sample.levels, info, { given: rows, since });
+    const cost = `${sample.nats.toFixed(0)} nats`;
+    const text = sample.label === null ? cost : `${sample.label} · ${cost}`;
+    setText(caption, text);
+    setAttribute(button, "aria-label", `Completion ${slot + 1}, ${text}: watch it`);
+  }
+}
+
+/** Those that look different, and how often each was drawn. */
+function merged(samples) {
+  const found = new Map();
+  for (const sample of samples) {
+    const key = String.fromCharCode(...sample.levels);
+    const { times = 1 } = sample;
+    const known = found.get(key);
+    if (known) known.times += times;
+    else found.set(key, { sample, times });
+  }
+  return [...found.values()];
+}
+
+/** Says so where the model is too sure of what follows for eight that differ; else nothing. */
+export function scarcity({ shown, draws }) {
+  if (shown === COMPLETIONS) return "";
+  const what = shown === 1 ? "only this one" : `only these ${shown}`;
+  return `The model is sure of itself: ${draws} draws brought ${what}. `;
+}

@@ -1,0 +1,261 @@
+// Draw: the upper part is yours, and while the pen moves, eight completions follow.
+
+import { makeBars } from "./bars.js";
+import { COMPLETIONS, Completions, scarcity } from "./completions.js";
+import { makeDivider } from "./divider.js";
+import { Ink, inkOf } from "./ink.js";
+import { MAX_SEED, pack, unpack, wholeNumber } from "./link.js";
+import { newestOnly } from "./newest.js";
+import { Pad } from "./pad.js";
+import { setAttribute, setText } from "./raster.js";
+import { Starts } from "./starts.js";
+import { freshSeed, natsSentence } from "./words.js";
+
+const MARGIN = 4; // the divider keeps this far from either end
+const FAINT = 0.4; // of the invitation
+
+export class DrawView {
+  constructor(app, root) {
+    this.app = app;
+    this.root = root;
+    this.label = null;
+    this.seed = freshSeed();
+    this.answered = null; // the request whose completions, `samples`, are all shown
+    this.settled = false; // whether they are in order
+    this.marks = {}; // see `#mark`
+    this.starts = new Starts(app, root.querySelector(".starts"), (ink) => {
+      this.#start(ink);
+      this.pad.frame.scrollIntoView({ block: "nearest" }); // on a phone it is far above them
+    });
+    this.pad = new Pad(root.querySelector(".pad-frame"), () => this.#changed());
+    this.pad.onstart = () => this.#started();
+    this.refresh = newestOnly((request) => this.#complete(request));
+    this.moveDivider = makeDivider(
+      root.querySelector(".divider"),
+      () => this.#range(),
+      (rows) => this.#setRows(rows),
+    );
+    this.holder = root.querySelector(".completions");
+    this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
+    this.#wireTools();
+  }
+
+  /** Start afresh, or go on with the same ink, for the model now chosen. */
+  setModel() {
+    const { height, width, classes } = this.app.info;
+    if (this.ink?.height !== height || this.ink?.width !== width) {
+      this.ink = this.pad.ink = new Ink(height, width);
+      this.rows = this.pad.rows = Math.floor(height / 2);
+    }
+    this.label = null;
+    this.#forget();
+    this.root.querySelector(".posterior").hidden = !classes;
+    this.bars = makeBars(this.root.querySelector(".posterior .bars"), classes, (digit) =>
+      this.#choose(digit),
+    );
+    this.starts.setModel();
+    this.#changed();
+  }
+
+  show() {
+    this.#changed();
+  }
+
+  hide() {}
+
+  repaint() {
+    this.starts.repaint();
+    this.completions.repaint(this.app.info);
+    this.#paint();
+  }
+
+  state() {
+    const { levels: count, width } = this.app.info;
+    const { ink, rows, seed, label } = this;
+    const packed = ink.empty ? null : pack(ink.levels(count).subarray(0, rows * width), count);
+    return { rows, seed, label, ink: packed };
+  }
+
+  restore(query) {
+    const { height, classes, levels: count } = this.app.info;
+    const levels = query.get("ink") && unpack(query.get("ink"), this.app.info);
+    if (levels) this.#start(inkOf(levels, count));
+    this.seed = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? this.seed;
+    this.#setLabel(wholeNumber(query.get("label"), 0, classes - 1));
+    this.#setRows(wholeNumber(query.get("rows"), MARGIN, height - MARGIN) ?? this.rows);
+  }
+
+  #range() {
+    const { height } = this.app.info;
+    return { low: MARGIN, high: height - MARGIN, rows: this.rows, height };
+  }
+
+  #watch({ levels, label, rows }) {
+    const { name: model, info } = this.app;
+    this.app.watch({ levels, label, rows, freehand: info.freehand, model });
+  }
+
+  #wireTools() {
+    const actions = {
+      undo: () => this.ink.undo(),
+      redo: () => this.ink.redo(),
+      clear: () => this.#clear(),
+      more: () => (this.seed = freshSeed()),
+      eraser: () => (this.pad.erase = !this.pad.erase),
+    };
+    for (const [tool, action] of Object.entries(actions)) {
+      this.#tool(tool).addEventListener("click", () => {
+        action();
+        this.#changed();
+      });
+    }
+    this.tools = ["undo", "redo", "eraser"].map((name) => this.#tool(name));
+    this.root.addEventListener("keydown", (event) => this.#shortcut(event));
+    this.root.querySelector("[name=pen]").addEventListener("input", (event) => {
+      this.pad.size = Number(event.target.value);
+    });
+  }
+
+  #tool(name) {
+    return this.root.querySelector(`[data-tool=${name}]`);
+  }
+
+  #shortcut(event) {
+    if (!(event.ctrlKey || event.metaKey)) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    if (key === "y" || event.shiftKey) this.ink.redo();
+    else this.ink.undo();
+    this.#changed();
+  }
+
+  #clear() {
+    this.ink.save();
+    this.ink.clear();
+    this.#setLabel(null);
+  }
+
+  #started() {
+    if (this.ink.empty) this.#forget(); // the invitation gives way
+  }
+
+  #forget() {
+    this.answered = null;
+    this.completions.clear();
+    this.app.engine.cancel("complete");
+  }
+
+  #choose(digit) {
+    this.#setLabel(this.label === digit ? null : digit);
+    this.#changed();
+  }
+
+  #setLabel(label) {
+    this.label = label;
+    this.bars.press(label);
+  }
+
+  #setRows(rows) {
+    this.rows = this.pad.rows = rows;
+    this.#changed();
+  }
+
+  /** Take ink over, to be undone like a stroke. */
+  #start(ink) {
+    this.#setLabel(null);
+    this.ink.save();
+    this.ink.fill(ink);
+    this.#changed();
+  }
+
+  /** What is completed: the ink, or as long as there is none, the first preset as an invitation. */
+  #levels() {
+    return this.ink.empty ? this.starts.first : this.ink.levels(this.app.info.levels);
+  }
+
+  #changed() {
+    const { ink, rows, label, seed } = this;
+    const [undo, redo, eraser] = this.tools;
+    undo.disabled = !ink.past.length;
+    redo.disabled = !ink.future.length;
+    setAttribute(eraser, "aria-pressed", String(this.pad.erase));
+    setAttribute(this.pad.canvas, "data-version", String(ink.version));
+    this.moveDivider();
+    this.#paint();
+    if (this.app.view !== this) return;
+    const { name: model, info } = this.app;
+    // Rows below the divider are not part of the question.
+    const levels = this.#levels().fill(0, rows * info.width);
+    const settings = { count: COMPLETIONS, distinct: true, freehand: info.freehand };
+    this.refresh({ version: ink.version, ask: { model, levels, rows, label, seed, ...settings } });
+  }
+
+  async #complete({ version, ask }) {
+    // A move that fills no further pixel asks for nothing new.
+    if (!(this.answered && alike(this.answered, ask))) {
+      await this.app.models.ready(ask.model);
+      if (ask.model !== this.app.name) return;
+      const answer = await this.app.engine.complete(
+        ask,
+        (sample) => this.#add(sample, ask, version),
+        ({ posterior }) => ask.model === this.app.name && this.bars.set(posterior),
+      );
+      if (!answer || ask.model !== this.app.name) return;
+      Object.assign(this, { answered: ask, samples: answer.samples, settled: false });
+    }
+    if (!this.settled) this.#explain();
+    this.#mark({ begun: version, version });
+  }
+
+  /** Show a completion as soon as it is drawn. */
+  #add(sample, { model, rows }, version) {
+    if (model !== this.app.name) return;
+    this.completions.add(sample, { info: this.app.info, rows, calm: !this.pad.drawing });
+    this.#mark({ begun: version });
+  }
+
+  /** Say what the answer cost; and put it in order once the pen is lifted. */
+  #explain() {
+    let few = "";
+    if (!this.pad.drawing) {
+      const [{ info }, { rows }] = [this.app, this.answered];
+      few = scarcity(this.completions.settle(this.samples, { info, rows }));
+      this.settled = true;
+    }
+    const { nats } = this.completions.first;
+    const words = few + natsSentence(nats, "its half of the first one", this.answered.label);
+    setText(this.root.querySelector(".draw-explained"), words);
+  }
+
+  /** Of which version of the ink a completion (`begun`) or all of them (`version`) are on the screen. */
+  #mark(versions) {
+    Object.assign(this.marks, versions);
+    this.#paint();
+  }
+
+  /** The pad, once a frame: ink above, and below the mean of the completions, faint where they differ. */
+  #paint() {
+    if (this.painting) return;
+    this.painting = true;
+    requestAnimationFrame(() => {
+      this.painting = false;
+      const { info } = this.app;
+      const invited = this.ink.empty;
+      this.pad.frame.classList.toggle("inviting", invited);
+      const mean = this.completions.mean(info, this.rows);
+      this.pad.paint(this.#levels(), info, this.rows, mean, invited ? FAINT : 1);
+      Object.assign(this.holder.dataset, this.marks);
+    });
+  }
+}
+
+/** Whether two requests ask the same. */
+function alike(one, other) {
+  return Object.keys(one).every((key) =>
+    key === "levels"
+      ? one.levels.length === other.levels.length &&
+        one.levels.every((level, at) => level === other.levels[at])
+      : one[key] === other[key],
+  );
+}

@@ -1,0 +1,17 @@
+// Before the first paint of the static page: by night it is dark. (In Gradio its own switch decides.)
+{
+  const night = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => document.documentElement.classList.toggle("dark", night.matches);
+  night.addEventListener("change", follow);
+  follow();
+}
+
+// A page opened as a file may load neither scripts nor weights.
+if (location.protocol === "file:") {
+  addEventListener("DOMContentLoaded", () => {
+    const notice = document.querySelector(".standing-notice");
+    notice.textContent =
+      "Browsers do not run this page from a file: start `python3 -m http.server` in the repository, and open http://localhost:8000.";
+    notice.hidden = false;
+  });
+}

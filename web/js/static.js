@@ -1,0 +1,7 @@
+// Starts the page where it is plain files, with the models beside it.
+
+import { start } from "./main.js";
+
+const folders = ["binary", "gray", "residual"].map((name) => [name, `../weights/${name}/`]);
+
+start(document.querySelector(".pixelcnn"), { models: Object.fromEntries(folders) });
