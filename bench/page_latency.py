@@ -7,7 +7,7 @@ Serves `web/` as plain files. In milliseconds, each with median, 95th percentile
 * from a pointer move on the pad that changed the ink to the first completion of that ink (or of newer)
   painted, and to all eight, while drawing without a pause;
 * the same with a model of no weight: what is left is the page's own share;
-* all eight with the main thread four times as slow (Chromium's emulation of a phone; it leaves workers alone);
+* all eight with the main thread four times as slow, as Chromium emulates a phone (workers stay as fast);
 * from a click on Sample to 16 digits painted;
 * from the start of a cold visit to the first completion painted.
 

@@ -22,9 +22,9 @@ def _free_port() -> int:
 
 
 @contextmanager
-def files(folder: Path = ROOT) -> Iterator[str]:
+def files(folder: Path = ROOT, *, port: int | None = None) -> Iterator[str]:
     """Serve a folder that holds `web` and `weights` by `python -m http.server`; yields its address."""
-    port = _free_port()
+    port = port or _free_port()
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
     command += ["--directory", str(folder)]
     with _running(command, port, dict(os.environ), START_LIMIT_S) as url:

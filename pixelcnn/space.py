@@ -1,4 +1,7 @@
-"""`python -m pixelcnn.space ns/name`: run this repository as a Hugging Face Space.
+"""`python -m pixelcnn.space ns/name`: the page as a Hugging Face Space.
+
+With `--static` it is plain files, which is free: visitors' browsers compute. Without, it runs in Gradio, and
+its endpoints answer programs.
 
 One commit with just what the page needs. The builder installs `requirements.txt` together with
 `gradio[oauth,mcp]` of the version that the card names, so the pins here are those of the repository, but for
@@ -12,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from huggingface_hub import HfApi, SpaceCard
+from huggingface_hub import HfApi, SpaceCard, SpaceCardData
 from huggingface_hub.errors import HfHubHTTPError
 
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
@@ -34,9 +37,30 @@ PAGE_FILES = (
     "weights/*/*.png",
     "weights/*/*.safetensors",
 )
+STATIC_FILES = (
+    "LICENSE",
+    "docs/page-draw.png",  # the Space's thumbnail
+    "index.html",
+    "web/*.*",
+    "web/css/*",
+    "web/engine/*.js",
+    "web/engine/*.wasm",
+    "web/js/*",
+    "web/vendor/**/*",
+    "weights/*/*.json",
+    "weights/*/*.jsonl",
+    "weights/*/*.png",
+    "weights/*/*.safetensors",
+)
+STATIC_TEXT = """
+# PixelCNN draws digits
+
+Draw the top of a digit, and the model completes it while you draw; sample digits; watch one appear pixel by
+pixel. An exact density model, computed in your browser: nothing that you draw leaves your machine.
+"""
 # Of an earlier upload, but for what someone else put there.
 REPLACED = (
-    *("CONTRIBUTING.md", "app.py", "index.html"),
+    *("CONTRIBUTING.md", "app.py", "index.html", "requirements.txt"),
     *("docs/*", "examples/*", "pixelcnn/*", "web/*", "weights/*"),
 )
 
@@ -45,6 +69,7 @@ CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
 ZERO_TORCH = "torch==2.11.0"
 SPACES = "spaces==0.51.3"
 HARDWARE = ("cpu-basic", "zero-a10g")
+STATIC = "static"  # in place of the hardware: none
 
 RUNNING = "RUNNING"
 FAILED = ("BUILD_ERROR", "CONFIG_ERROR", "RUNTIME_ERROR", "NO_APP_FILE", "PAUSED", "STOPPED")
@@ -66,9 +91,17 @@ def requirements(hardware: str) -> str:
 
 
 def space_card(repo_id: str, hardware: str, weights: str | None) -> str:
-    """The README with the metadata of this Space: its hardware, weights and address."""
+    """The README with the metadata of this Space: its kind, weights and address."""
     card = SpaceCard.load(ROOT / "README.md")
-    card.data["suggested_hardware"] = hardware
+    if hardware == STATIC:
+        data = card.data.to_dict()
+        tags = [tag for tag in data["tags"] if tag != "mcp-server"]
+        data |= {"sdk": "static", "app_file": "index.html", "tags": tags}
+        for name in ("sdk_version", "python_version"):
+            del data[name]
+        card.data, card.text = SpaceCardData(**data), STATIC_TEXT
+    else:
+        card.data["suggested_hardware"] = hardware
     card.data["models"] = [weights.partition("@")[0]] if weights else card.data["models"]
     picture = card.data["thumbnail"]
     card.data["thumbnail"] = f"https://huggingface.co/spaces/{repo_id}/resolve/main/{picture}"
@@ -77,16 +110,17 @@ def space_card(repo_id: str, hardware: str, weights: str | None) -> str:
 
 def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path | bytes]:
     """What the Space holds: paths in it, and contents or where they lie."""
+    static = hardware == STATIC
     files: dict[str, Path | bytes] = {
         path.relative_to(ROOT).as_posix(): path
-        for pattern in PAGE_FILES
+        for pattern in (STATIC_FILES if static else PAGE_FILES)
         for path in sorted(ROOT.glob(pattern))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    return files | {
-        "README.md": space_card(repo_id, hardware, weights).encode(),
-        "requirements.txt": requirements(hardware).encode(),
-    }
+    files["README.md"] = space_card(repo_id, hardware, weights).encode()
+    if not static:
+        files["requirements.txt"] = requirements(hardware).encode()
+    return files
 
 
 def write(files: dict[str, Path | bytes], folder: Path) -> int:
@@ -127,6 +161,10 @@ def upload(repo_id: str, hardware: str, weights: str | None, *, private: bool) -
 
 def _create(api: HfApi, repo_id: str, hardware: str, *, private: bool) -> None:
     """A new Space on that hardware, or one that exists, moved to it."""
+    if hardware == STATIC:
+        options = {"repo_type": "space", "space_sdk": "static", "exist_ok": True}
+        api.create_repo(repo_id, private=private or None, **options)  # type: ignore[arg-type]
+        return
     if not api.repo_exists(repo_id, repo_type="space"):
         api.create_repo(
             repo_id,
@@ -180,7 +218,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
     add("repo_id", metavar="ns/name", help="the Space, created if need be")
-    add("--hardware", choices=HARDWARE, default=HARDWARE[0], help="default: %(default)s")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--hardware", choices=HARDWARE, help=f"default: {HARDWARE[0]}")
+    kind.add_argument("--static", action="store_true", help="plain files, free; no endpoints")
     add("--weights", metavar="ns/name[@revision]", help="take these from the Hub, not ours")
     add("--private", action="store_true", help="make a new Space a private one")
     add("--wait", action="store_true", help="wait until it runs")
@@ -194,13 +234,16 @@ def main(argv: list[str] | None = None) -> None:
     try:
         if args.weights and not REPO_ID.fullmatch(args.weights.partition("@")[0]):
             raise ValueError(f"--weights must be ns/name or ns/name@revision, got {args.weights}.")
+        if args.static and args.weights:
+            raise ValueError("--static takes the weights of this repository: leave --weights out.")
+        hardware = STATIC if args.static else args.hardware or HARDWARE[0]
         if args.dry_run:
-            files = collect(args.repo_id, args.hardware, args.weights)
+            files = collect(args.repo_id, hardware, args.weights)
             size = write(files, args.dry_run)
             print("\n".join(sorted(files)))
             print(f"{len(files)} files, {size / 1e6:.1f} MB, in {args.dry_run}")
             return
-        url = upload(args.repo_id, args.hardware, args.weights, private=args.private)
+        url = upload(args.repo_id, hardware, args.weights, private=args.private)
         print(url, flush=True)
         if args.wait:
             wait(args.repo_id)

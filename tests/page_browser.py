@@ -28,7 +28,10 @@ def tab():
         if not Path(path).exists():
             pytest.skip("no Chromium is installed: `playwright install chromium` brings one")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+        context = browser.new_context(
+            permissions=["clipboard-read", "clipboard-write"],
+            service_workers="block",  # they would keep the page of the test before
+        )
         context.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=WAIT_MS)
         yield context.new_page()

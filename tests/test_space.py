@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from playwright.sync_api import sync_playwright
 
 import pixelcnn
-from bench.page_server import wait_for
+from bench.page_server import files, wait_for
 from pixelcnn import space
 from pixelcnn.space import HARDWARE, ROOT, main, requirements
 from tests.hub_stub import READER
@@ -117,6 +117,55 @@ def test_a_dry_run_writes_just_what_the_page_needs(folder, capsys):
         main(["someone/digits", "--dry-run", str(folder)])
 
 
+@pytest.fixture(scope="module")
+def plain_files(tmp_path_factory):
+    """What a dry run of a static Space writes."""
+    folder = tmp_path_factory.mktemp("space") / "static"
+    main(["someone/digits", "--static", "--dry-run", str(folder)])
+    return folder
+
+
+def test_a_static_space_is_plain_files_of_a_few_megabytes(plain_files):
+    paths = [path for path in plain_files.rglob("*") if path.is_file()]
+    files = {path.relative_to(plain_files).as_posix() for path in paths}
+    tops = {path.partition("/")[0] for path in files}
+    assert tops == {"LICENSE", "README.md", "docs", "index.html", "web", "weights"}
+    assert {"web/engine/engine.wasm", "web/vendor/gifenc/LICENSE"} <= files
+    assert not [path for path in files if path.endswith((".py", ".c", ".h"))]
+    assert sum(path.stat().st_size for path in paths) < 8e6
+    card = SpaceCard.load(plain_files / "README.md")
+    assert (card.data.sdk, card.data.app_file) == ("static", "index.html")
+    assert {"sdk_version", "python_version"}.isdisjoint(card.data.to_dict())
+    assert (plain_files / card.data.thumbnail.partition("/resolve/main/")[2]).is_file()
+    # To open the page costs less than 3 MB, a model included.
+    opened = [path for path in paths if "web" in path.parts] + [
+        plain_files / "weights" / "binary" / "model.safetensors"
+    ]
+    assert sum(path.stat().st_size for path in opened) < 3e6
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
+def test_a_static_space_opens_with_the_visitors_query(plain_files):
+    with files(plain_files) as url:
+        assert look(url) == (None, 16, [])
+
+
+def test_a_static_space_is_uploaded_and_may_become_one_of_gradio(hub, plain_files, capsys):
+    main(["someone/digits", "--static"])
+    assert capsys.readouterr().out == f"{hub.url}/spaces/someone/digits\n"
+    repo = hub.repos["spaces/someone/digits"]
+    assert repo.created["sdk"] == "static"
+    written = {path.relative_to(plain_files).as_posix() for path in plain_files.rglob("*.*")}
+    assert repo.files().keys() >= {path for path in written if (plain_files / path).is_file()}
+    main(["someone/digits", "--hardware", "zero-a10g"])
+    assert {"app.py", "requirements.txt"} <= repo.files().keys()
+    assert "index.html" not in repo.files()
+    main(["someone/digits", "--static"])
+    assert {"app.py", "requirements.txt"}.isdisjoint(repo.files())
+    assert len(repo.messages) == 3
+
+
 def test_an_upload_is_one_commit_and_an_address(hub, folder, capsys):
     main(["someone/digits", "--hardware", "zero-a10g"])
     assert capsys.readouterr().out == f"{hub.url}/spaces/someone/digits\n"
@@ -185,6 +234,10 @@ def test_a_refusal_is_explained(hub, request_, status, sentence):
     [
         (["digits"], "A Hub id is ns/name, got digits."),
         (["a/b", "--weights", "c"], "--weights must be ns/name or ns/name@revision, got c."),
+        (
+            ["a/b", "--static", "--weights", "c/d"],
+            "--static takes the weights of this repository: leave --weights out.",
+        ),
     ],
 )
 def test_what_is_no_id_is_refused(hub, arguments, sentence):

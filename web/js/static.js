@@ -5,3 +5,6 @@ import { start } from "./main.js";
 const folders = ["binary", "gray", "residual"].map((name) => [name, `../weights/${name}/`]);
 
 start(document.querySelector(".pixelcnn"), { models: Object.fromEntries(folders) });
+
+// Once the page stands, keep it for when there is no network. A frame may not: there it needs one.
+addEventListener("load", () => navigator.serviceWorker?.register("sw.js").catch(() => null));

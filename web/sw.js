@@ -1,0 +1,49 @@
+// Keeps the page for when there is no network. With one, every file comes from there, so that a new version
+// is there at the next visit; without, or where it stalls, from what was kept.
+
+const KEPT = "pixelcnn";
+const STALLED_MS = 4000;
+// What no tag of index.html names: the workers' script, the engine, and the model that the page opens with.
+const MORE = [
+  "./",
+  "engine/worker.js",
+  "engine/engine.wasm",
+  "../weights/binary/config.json",
+  "../weights/binary/model.safetensors",
+];
+
+/** Fetch and keep the page, all scripts and styles that it names, and one model. */
+async function keepAll() {
+  const page = await (await fetch("./")).text();
+  const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, file]) => file);
+  const kept = await caches.open(KEPT);
+  await kept.addAll([...new Set([...MORE, ...named])]);
+}
+
+async function fromNetwork({ url }) {
+  const answer = await fetch(url, { cache: "no-cache" }); // what has not changed is not sent again
+  const [address] = url.split("?"); // settings are for the page alone
+  if (answer.ok) await (await caches.open(KEPT)).put(address, answer.clone());
+  return answer;
+}
+
+async function answer(request) {
+  const network = fromNetwork(request);
+  const stall = new Promise((done) => setTimeout(done, STALLED_MS));
+  const first = await Promise.race([network.catch(() => null), stall]);
+  return first ?? (await caches.match(request, { ignoreSearch: true })) ?? network;
+}
+
+self.addEventListener("install", (event) => {
+  self.skipWaiting();
+  event.waitUntil(keepAll());
+});
+
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const { method, url } = event.request;
+  if (method === "GET" && new URL(url).origin === location.origin) {
+    event.respondWith(answer(event.request));
+  }
+});
