@@ -5,6 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.arithmetic import count
+from bench.nats_and_products import PAGE, read_runs
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.networks import GatedNetwork
@@ -42,3 +43,12 @@ def test_the_count_is_that_of_the_counter(levels, class_from):
 def test_only_gated_models_are_counted():
     with pytest.raises(ValueError, match=exactly("Only gated models are counted, got residual.")):
         count(ModelConfig(architecture="residual"))
+
+
+def test_the_picture_of_nats_and_products_shows_the_whole_table():
+    runs = read_runs(PAGE.read_text(encoding="utf-8"))
+    assert len(runs) == PAGE.read_text(encoding="utf-8").count("\n| ") - 2  # head and rule
+    assert runs[0].answer == pytest.approx(5.87)
+    assert runs[0].nats == 59.15
+    with pytest.raises(ValueError, match="no table of runs"):
+        read_runs("| a | b |\n| --- | --- |")
