@@ -119,30 +119,50 @@ def test_logits_depend_on_exactly_the_visible_pixels(
         np.testing.assert_array_equal(channel.unflatten(0, (7, WIDTH)).numpy(), visible)
 
 
+def seen_from(target, config):
+    """Where the logits of one pixel have a gradient, (H, W), and how far up and right of it that is."""
+    (seen,) = gradients(config, [target]) != 0
+    up, right = np.ix_(target[0] - np.arange(config.height), np.arange(config.width) - target[1])
+    return seen.any(0).numpy(), up, right
+
+
+@pytest.mark.parametrize("column", [0, 12, 23])
 @pytest.mark.parametrize("dilations", [(1,), (1, 2), (1, 1, 2)])
-def test_gated_stacks_have_no_blind_spot(dilations):
+def test_gated_stacks_have_no_blind_spot(dilations, column):
     # Every earlier pixel is seen that lies as far up, and to either side, as the kernels add up to. To the
     # left the horizontal stack reaches further, as all but its first block pass on vertical features.
-    height, width, reach = 11, 24, 3 + sum(dilations)
-    i, j, k, n = np.ix_(*map(np.arange, (height, width, height, width)))
-    left = np.where(k == i, 12 + sum(dilations), reach + sum(dilations[1:]))
-    within = (i - k <= reach) & (n - j <= reach) & (j - n <= left)
-    visible = visible_to_gated(height, width, dilations, dilations)
-    np.testing.assert_array_equal(visible, within & earlier(height, width))
+    config = toy_config(
+        "gated",
+        dilations=dilations,
+        horizontal_dilations=dilations,
+        horizontal_dim=8,
+        height=9,
+        width=24,
+    )
+    seen, up, right = seen_from((8, column), config)
+    reach = 3 + sum(dilations)
+    left = np.where(up == 0, 12 + sum(dilations), reach + sum(dilations[1:]))
+    before = (up > 0) | ((up == 0) & (right < 0))
+    np.testing.assert_array_equal(
+        seen, before & (up <= reach) & (right <= reach) & (-right <= left)
+    )
 
 
+@pytest.mark.parametrize("column", [0, 9, 19])
 @pytest.mark.parametrize("dilations", [(1,), (1, 1), (1, 2), (1, 2, 4), (1,) * 5])
-def test_residual_blind_spot_lies_to_the_upper_right(dilations):
+def test_residual_blind_spot_lies_to_the_upper_right(dilations, column):
     # As above, but a way to the right only opens by going up: the type-A kernel reaches 3 to the right
     # from one row up, and each 3x3 kernel d more for d rows more.
-    height, width, reach = 11, 20, 3 + sum(dilations)
-    i, j, k, n = np.ix_(*map(np.arange, (height, width, height, width)))
-    within = (i - k <= reach) & (abs(j - n) <= reach) & earlier(height, width)
-    blind = within & (n - j > 3 + (i - k - 1))
-    visible = visible_to_residual(height, width, dilations)
-    np.testing.assert_array_equal(visible, within & ~blind)
-    assert not visible[5, 5, 4, 9]  # the row above, four to the right
-    assert visible[5, 5, 3, 9]  # one row further up
+    config = toy_config("residual", dilations=dilations, height=9, width=20, inner_dim=8)
+    seen, up, right = seen_from((8, column), config)
+    reach = 3 + sum(dilations)
+    before = (up > 0) | ((up == 0) & (right < 0))
+    within = before & (up <= reach) & (abs(right) <= reach)
+    blind = right > 3 + (up - 1)
+    np.testing.assert_array_equal(seen, within & ~blind)
+    if column == 9:
+        assert not seen[7, column + 4]  # the row above, four to the right
+        assert seen[6, column + 4]  # one row further up
 
 
 HARD = [

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pixelcnn.data import datasets as data
 from pixelcnn.data.datasets import (
     PART,
     Images,
@@ -97,16 +96,23 @@ def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch):
 
 def test_the_split_is_the_one_that_figures_were_measured_on(monkeypatch):
     """Golden indices: with others, a model would be validated on images that it was fitted to."""
-    numbers = torch.arange(60_000)
-    greys = torch.zeros(60_000, 1, 1, 1, dtype=torch.uint8)
-    monkeypatch.setattr(data, "_read", lambda *_, **__: (greys, numbers))
+    from torchvision import datasets
+
+    class Stored:
+        data = torch.zeros(60_000, 1, 1, dtype=torch.uint8)
+        targets = numbers = torch.arange(60_000)
+
+        def __init__(self, **options):
+            pass
+
+    monkeypatch.setattr(datasets, "MNIST", Stored)
     train, validation = (
         load_images("MNIST", Path(), split).labels for split in ("train", "validation")
     )
     assert (len(train), len(validation)) == (55_000, 5_000)
     assert train[:4].tolist() == [36044, 10678, 57327, 55074]
     assert validation[:4].tolist() == [30102, 43764, 35133, 50409]
-    assert torch.cat([train, validation]).sort().values.equal(numbers)
+    assert torch.cat([train, validation]).sort().values.equal(Stored.numbers)
 
 
 @pytest.mark.parametrize(("levels", "binarization"), [(2, "none"), (4, "threshold")])

@@ -23,7 +23,7 @@ from pixelcnn.training import validation
 from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
 from pixelcnn.training.loop import Hooks
 from pixelcnn.training.loop import train as loop
-from pixelcnn.training.optimizers import learning_rate_factor, make_optimizers
+from pixelcnn.training.optimizers import make_optimizers
 from pixelcnn.training.run import DivergedError, restore, start
 from pixelcnn.training.run_folder import RunFolder
 from pixelcnn.training.step import train_step
@@ -299,15 +299,24 @@ def test_averaged_weights_are_what_is_saved(uninterrupted, whole):
     assert not same(last, uninterrupted.model.state_dict())
 
 
-def test_learning_rate_of_the_schedules():
-    exponential = TrainConfig(epochs=4, lr=1.0, gamma=0.9)
-    assert [learning_rate_factor(exponential, s, 5) for s in (0, 4, 5, 19)] == pytest.approx(
-        [1, 1, 0.9, 0.9**3]
-    )
-    cosine = TrainConfig(epochs=4, lr=1.0, schedule="cosine", warmup_steps=2)
-    assert learning_rate_factor(cosine, 0, 5) == pytest.approx(0.5)
-    assert learning_rate_factor(cosine, 10, 5) == pytest.approx(0.5)
-    assert learning_rate_factor(cosine, 20, 5) == pytest.approx(0)
+@pytest.mark.parametrize(
+    ("fields", "shares"),
+    [
+        ({"gamma": 0.5}, [1, 1, 0.5, 0.5]),
+        ({"gamma": 1.0, "warmup_steps": 3}, [1 / 3, 2 / 3, 1, 1]),
+        ({"schedule": "cosine"}, [1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5]),
+    ],
+)
+def test_every_step_is_taken_at_the_rate_of_the_schedule(fields, shares):
+    config = TrainConfig(optimizer="muon", epochs=2, batch_size=35, lr=0.01, muon_lr=0.02, **fields)
+    run, taken = start(MODEL, config, CPU), []
+
+    def note(step):
+        taken.append([each.param_groups[0]["lr"] for each in run.optimizers])
+        return False
+
+    assert loop(run, TRAIN, VALIDATION, Hooks(should_stop=note, report=lambda line: None))
+    assert taken == [pytest.approx([0.02 * share, 0.01 * share]) for share in shares]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a checkpoint"])
