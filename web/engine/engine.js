@@ -19,14 +19,16 @@ function check(name, value, low, high) {
   }
 }
 
-/** Bytes that an instance may come to hold: weights twice, and features of both drawings as each condition. */
+/** Bytes that an instance may come to hold: weights, features of both drawings as each condition, buffers. */
 function memoryOf(c, count) {
   const blocks = c.dilations.length + 1;
   const conditions = Math.max(1, numConditions(c));
-  const images = 2 * (conditions * (blocks - c.classFrom) + blocks) + blocks;
-  const row = c.width * (c.dim + 7);
+  const images = 2 * (conditions * (blocks - c.classFrom) + blocks + 2) + blocks;
+  const row = c.width * (8 * Math.ceil(c.dim / 8) + 7);
+  const buffers = 200; // rows
   return (
-    4 * (3 * count + images * c.height * row) + 24 * conditions * c.channels * c.height * c.width
+    4 * (4 * count + (images * c.height + buffers) * row) +
+    24 * conditions * c.channels * c.height * c.width
   );
 }
 
@@ -189,8 +191,15 @@ export class Engine {
   *read({ rows, labels = this.labels, freehand = false }) {
     check("rows", rows, 0, this.config.height);
     const conditions = labels.map((label) => this.#condition(label, freehand));
-    for (const each of conditions) while (this.#wasm.read(GIVEN, each, rows)) yield;
+    yield* this.#read(GIVEN, conditions, rows);
     return conditions.map((each) => this.#wasm.log_prob(GIVEN, each, rows));
+  }
+
+  *#read(drawing, conditions, rows) {
+    const wasm = this.#wasm;
+    const ask = () =>
+      new Int32Array(wasm.memory.buffer, wasm.asked(), conditions.length).set(conditions);
+    for (ask(); wasm.read(drawing, conditions.length, rows); ask()) yield;
   }
 
   /** What the model expected at every pixel of the rows read last as a class, (channels, height, width). */
@@ -222,7 +231,7 @@ export class Engine {
     const condition = this.#condition(label, freehand);
     const wasm = this.#wasm;
     const drawing = rows ? GIVEN : BLANK;
-    while (rows && wasm.read(drawing, condition, rows)) yield;
+    if (rows) yield* this.#read(drawing, [condition], rows);
     if (guess) this.#put(guess, wasm.guess());
     wasm.start(drawing, condition, rows, temperature, Number(guess !== null));
     wasm.rand(seed, index * this.size, this.size, wasm.uniforms());

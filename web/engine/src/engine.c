@@ -20,6 +20,7 @@ typedef struct {
 enum { GIVEN, BLANK };
 static Drawing drawings[2];
 static uint8_t *incoming; // (channels, height, width): a drawing, for `give`
+static int *asked;        // conditions, for `read`
 
 // The image being drawn.
 static Image image;
@@ -31,11 +32,11 @@ static uint8_t *guess;    // (channels, height, width)
 static float temperature;
 static int guessed, passes, next_row;
 
-static void above(Rows *r, int i) {
-  if (!config.residual) gated_above(r, i);
+static void above(Rows *const *images, int n, int i) {
+  if (!config.residual) gated_above(images, n, i);
 }
 
-static void begin(const Rows *r, int i) {
+static void begin(Rows *r, int i) {
   if (config.residual) residual_begin(r, i); else gated_begin(r, i);
 }
 
@@ -68,7 +69,11 @@ static void make_drawing(Drawing *d) {
   for (int c = 0; c < config.channels; c++)
     for (int i = 0; i < config.height; i++)
       for (int j = 0; j < config.width; j++) set_level(&d->image, c, i, j, 0);
-  if (!config.residual) make_rows(&d->shared, &d->image, 0, NULL);
+  if (!config.residual) {
+    make_rows(&d->shared, &d->image, 0, NULL);
+    d->shared.convolved = take((size_t)config.height * sizeof(float *));
+    for (int i = 0; i < config.height; i++) d->shared.convolved[i] = take_floats(config.width * 2 * D);
+  }
   d->rows = take((size_t)config.conditions * sizeof(Rows *));
 }
 
@@ -82,6 +87,7 @@ EXPORT(load) void load(const float *tensors) {
   make_rows(&sweep, &image, 0, NULL);
   own = take((size_t)table_size() * sizeof(float *));
   __builtin_memcpy(own, sweep.feature, (size_t)table_size() * sizeof(float *));
+  asked = take((size_t)config.conditions * sizeof(int));
   incoming = take((size_t)sub_pixels());
   guess = take((size_t)sub_pixels());
   uniforms = take_floats(sub_pixels());
@@ -125,17 +131,33 @@ EXPORT(give) void give(void) {
     if (d->rows[k]) forget_below(d->rows[k], first);
 }
 
-// Read the next of the first `rows` rows of a drawing, as one condition. Returns how many are left.
-EXPORT(read) int read_row(int which, int condition, int rows) {
-  Rows *r = rows_of(which, condition);
-  if (r->known >= rows) return 0;
-  const int i = r->known;
-  above(r, i);
-  begin(r, i);
-  row(r, i, 0);
-  trace(r, i);
-  r->known++;
-  return rows - r->known;
+static void read_row(Rows *const *some, int n, int i) {
+  above(some, n, i);
+  for (int k = 0; k < n; k++) {
+    Rows *r = some[k];
+    begin(r, i);
+    row(r, i, 0);
+    trace(r, i);
+    r->known++;
+  }
+}
+
+// The first row of a drawing that one of the `count` conditions `asked` does not know yet; `rows` at most.
+static int next_to_read(int which, int count, int rows) {
+  for (int k = 0; k < count; k++)
+    if (rows_of(which, asked[k])->known < rows) rows = rows_of(which, asked[k])->known;
+  return rows;
+}
+
+// Read the next of the first `rows` rows of a drawing, as the conditions `asked`. Returns whether there are more.
+EXPORT(read) int read_next(int which, int count, int rows) {
+  const int i = next_to_read(which, count, rows);
+  Rows *some[BATCH];
+  int n = 0;
+  for (int k = 0; k < count && n < BATCH && i < rows; k++)
+    if (rows_of(which, asked[k])->known == i) some[n++] = rows_of(which, asked[k]);
+  if (n) read_row(some, n, i);
+  return next_to_read(which, count, rows) < rows;
 }
 
 // Sum of log p of the first `rows` rows of a drawing, which were read as this condition. In nats.
@@ -149,7 +171,8 @@ EXPORT(log_prob) double log_prob(int which, int condition, int rows) {
 
 // Start to draw the rows below the first `rows` of a drawing, from `uniforms`.
 EXPORT(start) void start(int which, int condition, int rows, float at_temperature, int from_guess) {
-  while (read_row(which, condition, rows)) {}
+  asked[0] = condition;
+  while (read_next(which, 1, rows)) {}
   source = rows_of(which, condition);
   sweep.condition = condition;
   sweep.above = next_row = rows;
@@ -200,11 +223,12 @@ EXPORT(step) int step(void) {
   const int i = next_row, H = config.height;
   if (i >= H) return 0;
   if (source && !config.residual) {
-    above(source, i);
+    above(&source, 1, i);
     for (int k = i; k < table_size(); k += H) sweep.feature[k] = source->feature[k];
     sweep.above = i + 1;
   }
-  above(&sweep, i);
+  Rows *drawn = &sweep;
+  above(&drawn, 1, i);
   begin(&sweep, i);
   settle(i);
   trace(&sweep, i);
@@ -216,6 +240,7 @@ EXPORT(step) int step(void) {
 // Numbers skip, skip + 1, ... of a seed's stream; `uniforms` is where a digit takes them from.
 EXPORT(rand) void rand_to(uint32_t seed, int skip, int count, float *to) { rand_floats(seed, skip, count, to); }
 
+EXPORT(asked) int *asked_address(void) { return asked; }
 EXPORT(incoming) uint8_t *incoming_address(void) { return incoming; }
 EXPORT(guess) uint8_t *guess_address(void) { return guess; }
 EXPORT(uniforms) float *uniforms_address(void) { return uniforms; }

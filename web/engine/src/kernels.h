@@ -103,12 +103,13 @@ static double log_(double x) {
 
 static double softplus(float x) { return (x > 0 ? x : 0) + log_(1 + (double)exp_(x > 0 ? -x : x)); }
 
-// `layers.gate`: (rows, 2 dim) -> (rows, dim), one half times the sigmoid of the other.
-static void gate(const float *x, int rows, int dim, float *y) {
+static inline v128_t sum4(const float *a, const float *b) { return wasm_f32x4_add(wasm_v128_load(a), wasm_v128_load(b)); }
+
+// `layers.gate` of x + bias: (rows, 2 dim) -> (rows, dim), one half times the sigmoid of the other.
+static void gate(const float *x, const float *bias, int rows, int dim, float *y) {
   for (; rows > 0; rows--, x += 2 * dim, y += dim)
     for (int k = 0; k < dim; k += 4)
-      wasm_v128_store(y + k, wasm_f32x4_mul(wasm_v128_load(x + k),
-                                            sigmoid4(wasm_v128_load(x + dim + k))));
+      wasm_v128_store(y + k, wasm_f32x4_mul(sum4(x + k, bias + k), sigmoid4(sum4(x + dim + k, bias + dim + k))));
 }
 
 static void relu(const float *x, int count, float *y) {
@@ -120,7 +121,7 @@ static void relu(const float *x, int count, float *y) {
 static void add(const float *bias, int rows, int features, float *y) {
   for (; rows > 0; rows--, y += features)
     for (int k = 0; k < features; k += 4)
-      wasm_v128_store(y + k, wasm_f32x4_add(wasm_v128_load(y + k), wasm_v128_load(bias + k)));
+      wasm_v128_store(y + k, sum4(y + k, bias + k));
 }
 
 // From columns `from` on: column j of y gets column j + shift of x, or zeros beside the image (x NULL: all

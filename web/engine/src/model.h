@@ -1,6 +1,6 @@
 // The config and the weights of a model, read in the order in which `tensors.js` lays them down.
 #pragma once
-#include "kernels.h"
+#include "convolution.h"
 
 enum { MAX_BLOCKS = 64, REACH = 3 }; // REACH: of the first layer, in pixels up and to each side
 
@@ -13,10 +13,12 @@ typedef struct {
   int dilations[MAX_BLOCKS], horizontal_dilations[MAX_BLOCKS];
 } Config;
 
-// `VerticalBlock`, `HorizontalBlock` (link) or `ResidualBlock` (down, up; conv in two parts), as rows use it.
+// `VerticalBlock` (convolution, out), `HorizontalBlock` (conv, link, out) or `ResidualBlock` (down, convolution of
+// the row above, conv of columns to the left, out), as rows use it.
 typedef struct {
   int dilation;
-  Linear above, conv, link, down, out;
+  Convolution convolution;
+  Linear conv, link, down, out;
   const float *bias; // (conditions, out): of the convolution, with the embedding; see `bias_of`
   const float *down_bias, *out_bias;
 } Block;
@@ -35,22 +37,45 @@ static Network net;
 static int D, E; // features of what crosses rows (dim), and of what stays in a row, both padded
 static const float *raw; // the next tensor
 
-// Take a matrix (parts * size, taps, in) out of a tensor whose outputs, taps and inputs are so many floats
-// apart. Each part of the outputs is padded, and the inputs of each tap to `in_padded`.
+// Where a number of a matrix (parts * size, taps, in) is in its panels. Each part of the outputs is padded, and so
+// are the inputs of each tap, to `in_padded`.
+static int place_in(const Linear *l, int size, int in_padded, int out, int tap, int in) {
+  const int row = out / size * padded(size) + out % size;
+  return (row / LANES * l->in + tap * in_padded + in) * LANES + row % LANES;
+}
+
+// Take a matrix out of a tensor whose outputs, taps and inputs are so many floats apart.
 static Linear pack(const float *tensor, int parts, int size, int taps, int in, int in_padded,
                    int out_step, int tap_step, int in_step) {
-  const int wide = padded(size);
-  Linear l = {taps * in_padded, parts * wide, NULL};
+  Linear l = {taps * in_padded, parts * padded(size), NULL};
   float *weight = take_floats(l.in * l.out);
-  for (int o = 0; o < parts * size; o++) {
-    const int row = o / size * wide + o % size;
+  for (int o = 0; o < parts * size; o++)
     for (int t = 0; t < taps; t++)
       for (int c = 0; c < in; c++)
-        weight[(row / LANES * l.in + t * in_padded + c) * LANES + row % LANES] =
-            tensor[o * out_step + t * tap_step + c * in_step];
-  }
+        weight[place_in(&l, size, in_padded, o, t, c)] = tensor[o * out_step + t * tap_step + c * in_step];
   l.weight = weight;
   return l;
+}
+
+// The kernels (parts * size, rows, 3, dim) of a convolution, whose numbers are so many floats apart.
+static Convolution pack_convolution(const float *tensor, int dilation, int parts, int size, int rows,
+                                    int out_step, int row_step, int tap_step, int in_step) {
+  Convolution v = {dilation, count_tiles(config.width, dilation), {{0}}};
+  for (int k = 0; k < POINTS; k++) {
+    Linear l = {rows * D, parts * padded(size), NULL};
+    float *weight = take_floats(l.in * l.out);
+    for (int o = 0; o < parts * size; o++)
+      for (int row = 0; row < rows; row++)
+        for (int c = 0; c < config.dim; c++) {
+          double sum = 0;
+          for (int t = 0; t < TAPS; t++)
+            sum += G[k][t] * (double)tensor[o * out_step + row * row_step + t * tap_step + c * in_step];
+          weight[place_in(&l, size, D, o, row, c)] = (float)sum;
+        }
+    l.weight = weight;
+    v.point[k] = l;
+  }
+  return v;
 }
 
 // The weight of an `nn.Linear` or a `CausalConv2d`: (parts * size, taps * in).
@@ -111,7 +136,8 @@ static void take_gated(void) {
   for (int k = 0; k < config.blocks; k++) {
     Block *b = &net.blocks[k];
     b->dilation = config.dilations[k];
-    b->conv = take_linear(2, dim, 6, dim, D);
+    b->convolution = pack_convolution(raw, b->dilation, 2, dim, 2, 6 * dim, TAPS * dim, dim, 1);
+    raw += 2 * dim * 6 * dim;
     bias = take_bias(1, 2, dim);
     b->out = take_linear(1, dim, 1, dim, D);
     b->bias = take_conditions(bias, told(k), 2, dim);
@@ -142,8 +168,8 @@ static void take_residual(void) {
     b->dilation = config.dilations[k];
     b->down = take_linear(1, dim, 1, 2 * dim, E);
     b->down_bias = take_bias(1, 1, dim);
-    b->above = pack(raw, 1, dim, 3, dim, D, 9 * dim, 1, 9);
-    b->conv = pack(raw + 3, 1, dim, 2, dim, D, 9 * dim, 1, 9);
+    b->convolution = pack_convolution(raw, b->dilation, 1, dim, 1, 9 * dim, 0, 1, 9);
+    b->conv = pack(raw + TAPS, 1, dim, 2, dim, D, 9 * dim, 1, 9);
     raw += 9 * dim * dim;
     bias = take_bias(1, 1, dim);
     b->out = take_linear(1, 2 * dim, 1, dim, D);

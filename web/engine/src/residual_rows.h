@@ -3,17 +3,13 @@
 #include "rows.h"
 
 // Once a row: what its masked convolutions take from the rows above.
-static void residual_begin(const Rows *r, int i) {
-  const int H = config.height, W = config.width;
+static void residual_begin(Rows *r, int i) {
+  const int W = config.width;
   see_above(r->image, i);
   linear(&net.first_above, line.seen, net.first_above.in, W, net.place + i * W * E, E, line.first);
   for (int k = 0; k < config.blocks; k++) {
-    const Block *b = &net.blocks[k];
-    const int source = i - b->dilation;
-    const float *narrow = source < 0 ? NULL : r->feature[k * H + source];
-    for (int tap = 0; tap < 3; tap++)
-      shifted(narrow, (tap - 1) * b->dilation, 0, W, D, line.seen + tap * D, 3 * D);
-    linear(&b->above, line.seen, 3 * D, W, bias_of(b, D, k, r->condition), 0, line.links[k]);
+    convolve(&r, 1, k, i, line.links[k]);
+    add(bias_of(&net.blocks[k], D, k, r->condition), W, D, line.links[k]);
   }
 }
 

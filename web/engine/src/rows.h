@@ -16,15 +16,19 @@ typedef struct Rows {
   int condition;
   struct Rows *shared; // holds the blocks that do not know the condition, for all conditions; or NULL
   float **feature;
+  float **convolved;   // of shared ones: by row, what the convolution of block class_from makes of them
   int above;                            // rows whose vertical features are there (gated)
   int known;                            // rows whose pixels have been read
   float *log_prob, *entropy, *expected; // (channels, height, width)
 } Rows;
 
+enum { BATCH = 8 }; // rows of so many images are computed at once
+
 // Of the row at hand. What is kept between the passes of a row is kept for all of its columns.
 typedef struct {
   float *seen;                // what a kernel reads, side by side
-  float *x, *g;               // what enters the gate, and what leaves it
+  float *points, *products;   // of convolutions: (POINTS, BATCH, tiles, features)
+  float *x, *g;               // what enters the gate, of a batch; and what leaves it
   float *first;               // residual: the first layer without the pixels to the left
   float *links[MAX_BLOCKS];   // of each block, what comes from the rows above
   float *h[MAX_BLOCKS + 1];   // gated: what enters each horizontal block, and what leaves the last
@@ -60,7 +64,7 @@ static void set_level(Image *image, int channel, int row, int column, int level)
 
 static int table_size(void) { return (config.blocks + !config.residual) * config.height; }
 
-// Make rows whose features from block `first` on are their own; those before are the shared ones.
+// Make rows whose features after block `class_from` are their own; those before are the shared ones, if there are any.
 static void make_rows(Rows *r, const Image *image, int condition, Rows *shared) {
   const int H = config.height, first = shared ? (config.class_from + 1) * H : 0;
   r->image = image;
@@ -77,8 +81,14 @@ static void make_rows(Rows *r, const Image *image, int condition, Rows *shared) 
 static void make_line(void) {
   const int W = config.width, wide = D > E ? D : E;
   const int first = REACH * (2 * REACH + 1) * config.channels;
-  line.seen = take_floats(W * (6 * wide > first ? 6 * wide : first));
-  line.x = take_floats(W * 2 * wide);
+  int tiles = 0;
+  for (int k = 0; k < config.blocks; k++)
+    if (net.blocks[k].convolution.tiles > tiles) tiles = net.blocks[k].convolution.tiles;
+  zeros = take_floats(2 * wide);
+  line.seen = take_floats(W * (2 * wide > first ? 2 * wide : first));
+  line.points = take_floats(POINTS * BATCH * tiles * 2 * D);
+  line.products = take_floats(POINTS * BATCH * tiles * 2 * D);
+  line.x = take_floats(BATCH * W * 2 * wide);
   line.g = take_floats(W * wide);
   line.first = take_floats(W * E);
   const int blocks = config.residual ? config.blocks : config.horizontal_blocks;
@@ -95,6 +105,22 @@ static void see_above(const Image *image, int i) {
     for (int up = 0; up < REACH; up++)
       __builtin_memcpy(line.seen + (j * REACH + up) * run, input_at(image, i - REACH + up, j - REACH),
                        (size_t)run * sizeof(float));
+}
+
+// What the convolution of block k makes of row i - d and, if its kernel has two rows, of row i: of n images,
+// (n, width, out).
+static void convolve(Rows *const *images, int n, int k, int i, float *y) {
+  const Convolution *v = &net.blocks[k].convolution;
+  const int W = config.width, d = v->dilation, in = v->point[0].in, out = v->point[0].out, tiles = n * v->tiles;
+  for (int m = 0; m < n; m++) {
+    float *const *row = images[m]->feature + k * config.height + i, *points = line.points + m * v->tiles * in;
+    to_points(i < d ? NULL : row[-d], W, D, d, points, in, tiles * in);
+    if (in > D) to_points(row[0], W, D, d, points + D, in, tiles * in);
+  }
+  for (int p = 0; p < POINTS; p++)
+    linear(&v->point[p], line.points + p * tiles * in, in, tiles, zeros, 0, line.products + p * tiles * out);
+  for (int m = 0; m < n; m++)
+    from_points(line.products + m * v->tiles * out, tiles * out, W, out, d, y + m * W * out);
 }
 
 // The head: from features (width, E) to logits, for columns `from` on.
