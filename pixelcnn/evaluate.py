@@ -71,10 +71,10 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
     device = pick_device(args.device)
     folder = fetch(args.weights)
     model = load(folder, device=device)
-    levels_count = model.config.levels
-    dataset, binarization = what_to_measure(args, folder, levels_count)
+    num_levels = model.config.levels
+    dataset, binarization = what_to_measure(args, folder, num_levels)
     images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
-    levels = evaluation_levels(images, levels_count, binarization, args.split)
+    levels = evaluation_levels(images, num_levels, binarization, args.split)
     batches = torch.arange(len(images)).split(args.batch_size)
     with autocast(device, args.precision):
         bar = tqdm(batches, unit="batch", disable=None)
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
         "dataset": dataset,
         "split": args.split,
         "binarization": binarization,
-        "levels": levels_count,
+        "levels": num_levels,
         "precision": args.precision,
         "ensemble": False,
         # So that figures and the file that they were measured on cannot be confused.

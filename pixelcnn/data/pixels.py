@@ -2,7 +2,7 @@
 
 Greys are uint8, 0 to 255, as the datasets store them. Levels are the integers 0 to K-1 that the model
 describes. Network input is float, -1 (level 0) to 1 (level K-1), so that the zero padding of a
-convolution differs from every end of the scale.
+convolution differs from both ends of the scale.
 """
 
 import torch
@@ -24,7 +24,7 @@ def quantize(greys: Tensor, levels: int) -> Tensor:
         int64 levels 0..K-1, same shape.
 
     Raises:
-        TypeError: if `greys` is not uint8, as floats scaled to 0..1 would all quantize to nothing.
+        TypeError: if `greys` is not uint8: floats of 0 to 1 would all become level 0.
         ValueError: if `levels` is out of range.
 
     Example:
@@ -55,22 +55,23 @@ def binarize_stochastic(greys: Tensor, generator: torch.Generator) -> Tensor:
     return (draw < greys).long()
 
 
-def to_input(levels: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+def to_input(levels: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
     """Map levels 0..K-1 to network input -1..1, same shape.
 
     Args:
         levels: integers 0..K-1.
-        count: K.
+        num_levels: K.
         dtype: float type of the result.
     """
-    return levels.to(dtype) * (2 / (count - 1)) - 1
+    return levels.to(dtype) * (2 / (num_levels - 1)) - 1
 
 
-def to_greys(levels: Tensor, count: int) -> Tensor:
+def to_greys(levels: Tensor, num_levels: int) -> Tensor:
     """Map levels 0..K-1 to uint8 greys 0..255, level K-1 to full white, same shape.
 
     Example:
         >>> to_greys(torch.tensor([0, 1, 2, 3]), 4).tolist()
         [0, 85, 170, 255]
     """
-    return ((levels.long() * 255 + (count - 1) // 2) // (count - 1)).to(torch.uint8)
+    steps = num_levels - 1
+    return ((levels.long() * 255 + steps // 2) // steps).to(torch.uint8)

@@ -1,6 +1,7 @@
 """`Sampler`: draws digits from one model, and owns what sampling derives from its weights."""
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
@@ -14,9 +15,9 @@ from pixelcnn.sampling.draft import Draft, Drawn, join
 from pixelcnn.sampling.rows import row_weights
 from pixelcnn.sampling.sweep import sweep
 
-SEED_LIMIT = 2**32  # of the seeds of PyTorch's generator, mt19937, of which it reads 32 bits
+SEED_LIMIT = 2**32  # PyTorch's generator, mt19937, reads no more than 32 bits of a seed
 
-MIN_PART = 3  # images that are worth a thread of their own
+MIN_PART = 3  # so many images are worth a thread of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +107,9 @@ class Sampler:
         _check_rows(model, levels, rows)
         _check_temperature(temperature)
         seed = check_seed(seed)
-        # On the CPU whatever the device, and in float32 whatever the default, so that a seed means the same
-        # digits everywhere.
         generator = torch.Generator().manual_seed(seed)
         images = levels.repeat_interleave(count, 0)
-        uniforms = torch.rand(images.shape, generator=generator, dtype=torch.float32)
+        uniforms = _uniforms(images.shape, generator)
         if label is None and model.num_classes:
             if posterior is None:
                 posterior = self.digit_posterior(levels, rows=rows, freehand=freehand)
@@ -186,8 +185,15 @@ class Sampler:
 def _draw_classes(posterior: Tensor, generator: torch.Generator) -> Tensor:
     """One class from each row of probabilities, (B, classes) -> (B,)."""
     cdf = posterior.cpu().cumsum(-1)[:, :-1]
-    uniforms = torch.rand(len(cdf), 1, generator=generator, dtype=torch.float32)
-    return (cdf <= uniforms).sum(-1)
+    return (cdf <= _uniforms((len(cdf), 1), generator)).sum(-1)
+
+
+def _uniforms(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Random numbers in [0, 1): on the CPU whatever the device, in float32 whatever the default dtype.
+
+    So a seed means the same digits everywhere.
+    """
+    return torch.rand(*shape, generator=generator, dtype=torch.float32)
 
 
 def check_seed(seed: SupportsIndex | None) -> int:

@@ -9,19 +9,19 @@ from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling.draw import generate
 
 
-def grid(levels: Tensor, count: int, *, columns: int = 8, scale: int = 3) -> Image.Image:
+def grid(levels: Tensor, num_levels: int, *, columns: int = 8, scale: int = 3) -> Image.Image:
     """Lay images out in a grid of crisp squares, dark ink on white.
 
     Args:
         levels: (B, C, H, W) integers 0..K-1, with C of 1 or 3.
-        count: K.
+        num_levels: K.
         columns: images in a row of the grid.
         scale: screen pixels to a pixel.
 
     Returns:
         A PIL image.
     """
-    greys = 255 - to_greys(levels, count).permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, C)
+    greys = 255 - to_greys(levels, num_levels).permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, C)
     images, height, width, channels = greys.shape
     rows = -(-images // columns)
     gap = 2
@@ -35,5 +35,5 @@ def grid(levels: Tensor, count: int, *, columns: int = 8, scale: int = 3) -> Ima
 
 
 def sample_grid(model: PixelCNN, seed: int) -> Image.Image:
-    """64 samples of any digit at temperature 1; no other random draw is disturbed."""
+    """64 samples of any digit at temperature 1; the global random state is left alone."""
     return grid(generate(model, 64, seed=seed).levels, model.config.levels)

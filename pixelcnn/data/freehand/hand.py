@@ -80,6 +80,27 @@ class Hand:
         return torch.stack([self.shift_x, self.shift_y], 1)
 
 
+class _Random:
+    """Random numbers for each of B digits, in the order in which they are asked for."""
+
+    def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
+        self._count, self._generator, self._device = count, generator, device
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """From low to high, (B, *shape)."""
+        size = (self._count, *shape)
+        random = torch.rand(size, generator=self._generator, device=self._device)
+        return low + (high - low) * random
+
+    def sometimes(self, share: float) -> Tensor:
+        """True for that share of the digits, (B,)."""
+        return self.uniform(0, 1) < share
+
+    def either(self, share: float, first: Tensor, second: Tensor) -> Tensor:
+        """`first` for that share of the digits, `second` for the others."""
+        return torch.where(self.sometimes(share), first, second)
+
+
 def random_hands(greys: Tensor, strokes: Strokes, generator: torch.Generator) -> Hand:
     """Draw a hand for each digit, so that its ink stays on the pad.
 
@@ -89,52 +110,60 @@ def random_hands(greys: Tensor, strokes: Strokes, generator: torch.Generator) ->
         generator: source of the draw, on the device of `greys`.
 
     Returns:
-        hands whose digits are all of the pad at most: larger ones are reduced.
+        hands whose digits fill the pad at most: larger ones are reduced.
     """
-    count, device = len(greys), greys.device
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        random = torch.rand(count, *shape, generator=generator, device=device)
-        return low + (high - low) * random
-
-    def sometimes(share: float) -> Tensor:
-        return uniform(0, 1) < share
-
-    def either(share: float, first: Tensor, second: Tensor) -> Tensor:
-        return torch.where(sometimes(share), first, second)
-
+    random = _Random(len(greys), generator, greys.device)
+    uniform, sometimes, either = random.uniform, random.sometimes, random.either
     size = either(0.35, uniform(1.15, 1.45), uniform(0.6, 1.45))  # many fill the pad
     stretch = uniform(-0.07, 0.07).exp()  # of the sides' ratio: 15 % between the extremes
-    width = strokes.widths * size
-    widest = (SMALL_PEN * size).clamp(max=WIDEST_PEN)  # a small digit is written with a small pen
     pen = either(0.3, torch.full_like(size, PAGE_PEN), uniform(1.0, WIDEST_PEN))
-    # Mostly an end is cut off, sometimes the middle of a stroke is left out.
-    weight = uniform(0, 1, strokes.ends.shape[1]) + strokes.ends * sometimes(0.7)[:, None]
-    cut_at = weight.argmax(1)
-    cut_x, cut_y = strokes.segments[torch.arange(count, device=device), cut_at].float().mean(1).T
+    cut_x, cut_y = _random_cut(random, strokes)
+    still = torch.zeros_like(size)
     hand = Hand(
         scale_x=size * stretch,
         scale_y=size / stretch,
         slant=uniform(-0.2, 0.2),
         rotation=torch.deg2rad(uniform(-15, 15)),
-        shift_x=torch.zeros(count, device=device),
-        shift_y=torch.zeros(count, device=device),
+        shift_x=still,
+        shift_y=still,
         displacement=uniform(0.0, 1.5, 1, 1, 1) * uniform(-1.0, 1.0, 2, GRID, GRID),
         cut_x=cut_x,
         cut_y=cut_y,
         cut_radius=sometimes(0.12) * uniform(1.5, 3.2),
         redrawn=sometimes(0.5),
-        pen=pen.minimum(widest).minimum(strokes.widest * size).clamp(min=1.0),
+        pen=pen,
         growth=sometimes(0.6) * uniform(-0.6, 1.0),
         threshold=uniform(0.35, 0.65),
         softness=uniform(0.2, 0.8),
     )
+    return _place(greys, strokes, _legible(hand, strokes, size), uniform)
+
+
+def _random_cut(random: _Random, strokes: Strokes) -> Tensor:
+    """Where a piece may be cut out, (x, y) as (2, B): mostly at the end of a stroke, sometimes inside it."""
+    weight = random.uniform(0, 1, strokes.ends.shape[1])
+    weight = weight + strokes.ends * random.sometimes(0.7)[:, None]
+    segment = weight.argmax(1)
+    digit = torch.arange(len(segment), device=segment.device)
+    return strokes.segments[digit, segment].float().mean(1).T
+
+
+def _legible(hand: Hand, strokes: Strokes, size: Tensor) -> Hand:
+    """The same hands with pens and contrasts that leave loops and gaps open, and no stroke broken.
+
+    Args:
+        hand: how the digits are drawn.
+        strokes: theirs.
+        size: (B,) of the digits, in that of the dataset's.
+    """
+    width = strokes.widths * size
+    widest = (SMALL_PEN * size).clamp(max=WIDEST_PEN)  # a small digit is written with a small pen
+    pen = hand.pen.minimum(widest).minimum(strokes.widest * size).clamp(min=1.0)
     growth = hand.growth.clamp((THIN - width) / 2, (widest - width) / 2).clamp(-1, 1)
     faint = width + 2 * growth < FAINT
     threshold = torch.where(faint, hand.threshold.clamp(max=0.4), hand.threshold)
     softness = hand.softness.minimum(2 * threshold).minimum(2 - 2 * threshold)  # blank stays black
-    hand = replace(hand, growth=growth, threshold=threshold, softness=softness)
-    return _place(greys, strokes, hand, uniform)
+    return replace(hand, pen=pen, growth=growth, threshold=threshold, softness=softness)
 
 
 def _place(greys: Tensor, strokes: Strokes, hand: Hand, uniform: Callable[..., Tensor]) -> Hand:

@@ -73,37 +73,49 @@ def _trace(greys: Tensor) -> Strokes:
     line = thin(big[:, 0])
     image, y, x = line.nonzero(as_tuple=True)
     point = torch.stack([x + 0.5, y + 0.5], 1) / ENLARGED  # (P, 2)
-    a, b = _links(line)
+    a, b = _links(line)  # (E,) and (E,): the points that a segment links
     degree = torch.bincount(torch.cat([a, b]), minlength=len(point))
-    for _ in range(SMOOTHING):
-        total = torch.zeros_like(point).index_add_(0, a, point[b]).index_add_(0, b, point[a])
-        point = torch.where(
-            (degree > 1)[:, None], (point + total / degree[:, None].clamp(min=1)) / 2, point
-        )
-    order = image[a].argsort(stable=True)
-    a, b = a[order], b[order]
-    segments = torch.stack([point[a], point[b]], 1)  # (E, 2, 2)
-    ends = (degree[a] == 1) | (degree[b] == 1)
-
-    count = torch.bincount(image[a], minlength=len(greys))
-    slot = torch.arange(max(1, int(count.max())), device=greys.device)
-    slot = torch.where(slot < count[:, None], slot, 0)  # (N, S); the first segment fills the row
-    index = (count.cumsum(0) - count)[:, None] + slot
-    index[count == 0] = len(a)  # a digit without strokes: one segment that is never drawn
-    segments, ends = F.pad(segments, (0, 0, 0, 0, 0, 1)), F.pad(ends, (0, 1))
-
+    point = _smooth(point, a, b, degree)
     length = torch.zeros(len(greys), device=greys.device)
     length.index_add_(0, image[a], (point[a] - point[b]).norm(dim=1))
     area = big.sum((1, 2, 3)) / ENLARGED**2
-    # The line ends half a width before the stroke does: area = width * (length + width).
-    width = ((length**2 + 4 * area).sqrt() - length) / 2
+    index, counts = _by_digit(image[a], len(greys))
+    # One segment more, that is never drawn: for digits without strokes.
+    segments = F.pad(torch.stack([point[a], point[b]], 1), (0, 0, 0, 0, 0, 1))  # (E + 1, 2, 2)
+    ends = F.pad((degree[a] == 1) | (degree[b] == 1), (0, 1))
     return Strokes(
         segments=segments[index].half(),
-        counts=count,
+        counts=counts,
         ends=ends[index],
-        widths=width,
+        # The line ends half a width before the stroke does: area = width * (length + width).
+        widths=((length**2 + 4 * area).sqrt() - length) / 2,
         widest=_widest_pen(line) / ENLARGED,
     )
+
+
+def _smooth(point: Tensor, a: Tensor, b: Tensor, degree: Tensor) -> Tensor:
+    """Move each point but the ends half the way to the mean of its neighbours, some times."""
+    inside, neighbours = (degree > 1)[:, None], degree[:, None].clamp(min=1)
+    for _ in range(SMOOTHING):
+        total = torch.zeros_like(point).index_add_(0, a, point[b]).index_add_(0, b, point[a])
+        point = torch.where(inside, (point + total / neighbours) / 2, point)
+    return point
+
+
+def _by_digit(digit: Tensor, num_digits: int) -> tuple[Tensor, Tensor]:
+    """Which segments each digit has: (N, S) indices, the first repeated to fill a row, and how many, (N,).
+
+    Args:
+        digit: (E,) of each segment; a digit without segments gets the index E.
+        num_digits: N.
+    """
+    order = digit.argsort(stable=True)
+    counts = torch.bincount(digit, minlength=num_digits)
+    slot = torch.arange(max(1, int(counts.max())), device=digit.device)
+    slot = torch.where(slot < counts[:, None], slot, 0)
+    index = (counts.cumsum(0) - counts)[:, None] + slot
+    index[counts == 0] = len(order)
+    return F.pad(order, (0, 1), value=len(order))[index], counts
 
 
 def _widest_pen(line: Tensor) -> Tensor:
