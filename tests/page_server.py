@@ -72,6 +72,18 @@ def static_url() -> str:
 
 
 @functools.cache
+def linked_folder() -> Path:
+    """The tiny models as the Hub's cache holds them: links to files elsewhere."""
+    holder = tempfile.TemporaryDirectory()
+    atexit.register(holder.cleanup)
+    folder = Path(holder.name)
+    for file in models_folder().glob("*/*"):
+        (folder / file.parent.name).mkdir(exist_ok=True)
+        (folder / file.parent.name / file.name).symlink_to(file)
+    return folder
+
+
+@functools.cache
 def server_url(*, space: bool = False) -> str:
     """The page in Gradio. With `space`, as it would run in a Hugging Face Space."""
     variables = {"HF_HUB_OFFLINE": "1"}
@@ -80,7 +92,7 @@ def server_url(*, space: bool = False) -> str:
         variables |= {"SPACE_ID": SPACE, "SPACE_HOST": host, "SYSTEM": "spaces"}
     server = ExitStack()
     atexit.register(server.close)
-    return server.enter_context(app(models_folder(), variables, limit_s=START_LIMIT_S))
+    return server.enter_context(app(linked_folder(), variables, limit_s=START_LIMIT_S))
 
 
 def picture_of_a_one(ink="black", paper="white", kind="PNG") -> bytes:

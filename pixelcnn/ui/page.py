@@ -29,7 +29,9 @@ def build_page(
         notice: stands at the head of the page for as long as it is open.
     """
     paths = {name: str(folder.resolve()) for name, folder in folders.items()}
-    gr.set_static_paths([WEB, *paths.values()])
+    # Each file where it really lies: the Hub's cache holds links, and Gradio follows them.
+    weights = [path.resolve() for folder in folders.values() for path in folder.iterdir()]
+    gr.set_static_paths([WEB, *weights])
     with gr.Blocks(title="PixelCNN draws digits", fill_width=True) as page:
         for method in service.endpoints:
             gr.api(named_endpoint(method), api_name=method.__name__)

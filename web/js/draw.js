@@ -36,6 +36,7 @@ export class DrawView {
       (rows) => this.#setRows(rows),
     );
     this.holder = root.querySelector(".completions");
+    this.words = root.querySelector(".draw-explained");
     this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
     this.#wireTools();
   }
@@ -194,7 +195,7 @@ export class DrawView {
   async #complete({ version, ask }) {
     // A move that fills no further pixel asks for nothing new.
     if (!(this.answered && alike(this.answered, ask))) {
-      await this.app.models.ready(ask.model);
+      await this.#model(ask.model);
       if (ask.model !== this.app.name) return;
       const answer = await this.app.engine.complete(
         ask,
@@ -206,6 +207,13 @@ export class DrawView {
     }
     if (!this.settled) this.#explain();
     this.#mark({ begun: version, version });
+  }
+
+  /** Wait for the weights, and say so. */
+  async #model(name) {
+    const { models } = this.app;
+    if (!models.isReady(name)) setText(this.words, "Fetching the model; you may draw already …");
+    await models.ready(name);
   }
 
   /** Show a completion as soon as it is drawn. */
@@ -225,7 +233,7 @@ export class DrawView {
     }
     const { nats } = this.completions.first;
     const words = few + natsSentence(nats, "its half of the first one", this.answered.label);
-    setText(this.root.querySelector(".draw-explained"), words);
+    setText(this.words, words);
   }
 
   /** Of which version of the ink a completion (`begun`) or all of them (`version`) are on the screen. */

@@ -12,6 +12,7 @@ export async function readText(url) {
 export class Models {
   #infos = new Map();
   #loads = new Map();
+  #ready = new Set();
 
   /**
    * @param {object} engine a Pool, or a Server: what draws
@@ -55,10 +56,18 @@ export class Models {
   ready(name) {
     if (!this.#loads.has(name)) {
       const load = this.engine.load(name, this.file(name, ""));
-      load.catch(() => this.#loads.delete(name));
+      load.then(
+        () => this.#ready.add(name),
+        () => this.#loads.delete(name),
+      );
       this.#loads.set(name, load);
     }
     return this.#loads.get(name);
+  }
+
+  /** Whether the engine has the model. */
+  isReady(name) {
+    return this.#ready.has(name);
   }
 
   /** How many parameters the weights have, where they are here; else null. */
