@@ -1,10 +1,10 @@
 """`python -m bench.arithmetic WEIGHTS ...`: multiply-adds of a digit, of completions and of a posterior.
 
-Counted from the config of a gated model, for images of one channel, by these rules: the vertical stack runs
+Counted from the config of a gated model, for images of one channel, by these rules. The vertical stack runs
 once a row, the horizontal one once a pass. A digit takes 24 rows and 54 passes, as its blank rows are looked
-up; eight completions of a top of 14 rows take 14 rows and 34 passes each. The posterior of such a top runs
-both stacks over its 14 rows once a class, but for the vertical blocks that do not know the class, which run
-once. Prints a table and ends in one JSON line.
+up. Each of eight completions of a top of 14 rows takes 14 rows and 34 passes. The posterior of such a top
+runs both stacks over 14 rows for each class; the vertical blocks that do not know the class run once for
+all. Prints a table and ends in one JSON line.
 """
 
 import argparse

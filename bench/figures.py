@@ -55,7 +55,7 @@ def measure_real(
     Args:
         reference: to compare with.
         images: what to measure.
-        halves: of which the model is to complete the top halves.
+        halves: the digits that the model completes from their top halves.
 
     Returns:
         the figures, and the picture that `measure_images` makes.
@@ -75,7 +75,7 @@ def measure_model(
         model: in eval mode.
         draw: temperature and seeds.
         samples: how many, of any digit.
-        halves: images of which the top halves are completed, once each.
+        halves: images; the top half of each is completed once.
 
     Returns:
         the figures, and the picture that `measure_images` makes.

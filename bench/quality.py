@@ -2,7 +2,7 @@
 
 A judge, a small CNN that is trained once on real digits (see `bench.judge`), reads samples of any digit, and
 completions of the top halves of test digits whose class is drawn from the posterior. Every figure depends on
-the judge, so those of equally many real test digits stand beside the model's. A picture shows samples beside
+the judge, so the same figures of as many real test digits stand beside it. A picture shows samples beside
 their nearest training images. Prints a table and, as its last line, one JSON object.
 """
 

@@ -183,9 +183,8 @@ class TrainConfig(_Json):
     freehand: float = 0.0  # share of each batch drawn free-hand
     precision: Precision = "auto"  # auto: bf16 where the device has it in hardware
     seed: int = 0
-    sample_epochs: tuple[
-        int, ...
-    ] = ()  # epochs that end with a grid of samples; the last always does
+    # Epochs that end with a grid of samples; the last one always does.
+    sample_epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_choices(self)

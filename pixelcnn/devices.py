@@ -42,7 +42,8 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
-# `set_num_threads` sets both the number of its own thread and that of threads which start later.
+# `set_num_threads` sets how many threads the operations of the calling thread take, and those of threads that
+# start later.
 _setting_num_threads = threading.Lock()
 
 

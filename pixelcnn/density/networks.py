@@ -50,8 +50,8 @@ class GatedNetwork(nn.Module):
     reach the first column of a row of 28. The vertical stack runs to its end, then the horizontal one, each
     of whose blocks reads the last features of the vertical stack.
 
-    The vertical stack is told where it is by two constant coordinates. Its first blocks may do without the
-    condition: they run once for all classes of an image.
+    The vertical stack is told where it is by two constant coordinates. Its first blocks are not told the
+    condition, if the config says so: then they run once for all classes of an image.
 
     Args:
         config: of the model; `out` logits per pixel.
@@ -125,9 +125,7 @@ class ResidualNetwork(nn.Module):
         config: of the model; `out` logits per pixel.
     """
 
-    HIDDEN = (
-        32  # features between the last two 1x1 convolutions, as in the paper's table 1 for MNIST
-    )
+    HIDDEN = 32  # features between the last two 1x1 convolutions, as in the paper's table 1
 
     coordinates: Tensor
 

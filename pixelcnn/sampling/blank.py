@@ -1,4 +1,4 @@
-"""What a network makes of a blank image: above its first ink, every digit of a class is the same."""
+"""A network's features and logits of a blank image: above its first ink every digit of a class has these."""
 
 import threading
 
@@ -20,11 +20,11 @@ class BlankRows:
         self._filling = threading.Lock()
         self._ready = torch.zeros(max(1, model.config.num_conditions), dtype=torch.bool)
         self.logits: Tensor  # (conditions or 1, H, W, out)
-        # Of each block, what its convolution of earlier rows reads: (conditions or 1, H, W, D).
+        # For each block what its convolution of earlier rows reads: (conditions or 1, H, W, D).
         self.features: list[Tensor]
 
     def index(self, condition: Tensor | None, batch: int) -> Tensor:
-        """Where each of a batch stands in `logits` and `features`, which are filled in for it. Shape (B,)."""
+        """Where each image of a batch is in `logits` and `features`, (B,). Computes what is missing."""
         index = torch.zeros(batch, dtype=torch.long) if condition is None else condition.cpu()
         with self._filling:
             if not self._ready[index].all():

@@ -20,12 +20,12 @@ class _Weights(NamedTuple):
 
 
 class _Buffers(NamedTuple):
-    """What a block computes with, for n pixels: what its kernel reads, what enters and leaves the gate."""
+    """Where a block computes, for n pixels: what its kernel reads, what enters and leaves the gate."""
 
     seen: Tensor  # (n, taps * D)
-    x: Tensor  # (n, 2D), of which the next two are the halves
-    linear: Tensor
-    logit: Tensor
+    x: Tensor  # (n, 2D)
+    linear: Tensor  # (n, D), the first half of x
+    logit: Tensor  # (n, D), the second half of x
     sigmoid: Tensor  # (n, D)
     g: Tensor  # (n, D)
 

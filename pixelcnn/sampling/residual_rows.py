@@ -34,7 +34,7 @@ class _Line(NamedTuple):
 
 
 def _make_line(rows: Sequence[Tensor], dilations: Sequence[int], width: int) -> _Line:
-    """Buffers around what each block reads of this row, (W + 2d, n, D), whose outer columns are zero."""
+    """Buffers of one row; `rows` are what each block reads of it, (W + 2d, n, D), zero at both ends."""
     like = rows[0]
     n, dim = like.shape[1:]
     inner = [row[d : d + width] for row, d in zip(rows, dilations, strict=True)]

@@ -13,7 +13,7 @@ class InputRows:
     """Network input of all rows so far, padded for a first layer whose kernels reach r pixels.
 
     Args:
-        x: (B, rows, W, C) of the given rows, of which there may be none.
+        x: (B, rows, W, C) of the given rows; there may be none.
         height: rows of the whole image.
         reach: r.
     """

@@ -58,7 +58,7 @@ def start_rows(
 
     Args:
         weights: of the network.
-        x: (B, rows, W, C) network input of the given rows, of which there may be none.
+        x: (B, rows, W, C) network input of the given rows; there may be none.
         condition: (B,) or None.
         height: rows of the whole image.
         blank: of the same network, if the given rows are blank in all images.

@@ -76,7 +76,7 @@ class Sampler:
         temperature: float = 1.0,
         seed: SupportsIndex | None = None,
     ) -> Samples:
-        """Draw digits: complete images of which no row is given. See `draw.generate`."""
+        """Draw digits: completions of images without given rows. See `draw.generate`."""
         _check_count(count)
         c = self.model.config
         blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)

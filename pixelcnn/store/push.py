@@ -24,7 +24,7 @@ from pixelcnn.store.hub import HUB_ERRORS, check_access, commit, explain, load
 from pixelcnn.store.record import read_record
 from pixelcnn.store.stages import check_stages
 
-# Of an earlier push: what this one does not bring would be said of other weights.
+# Files of an earlier push are deleted where this one does not bring them: they tell of other weights.
 RECORDS = (METRICS, TYPICALITY, TRAINING, LOG, CURVES, SAMPLES, GRIDS)
 
 
@@ -32,7 +32,7 @@ def push(folder: Path, repo_id: str, *, private: bool = False, revision: str | N
     """Push a model, with its card, to a repository that is created if need be.
 
     Args:
-        folder: of weights, or of a run, whose best weights are taken.
+        folder: of a model, or of a run: then its best weights are pushed.
         repo_id: ns/name.
         private: a new repository is for its owner only; one that exists stays as it is.
         revision: branch to commit to, created if need be; main, if not given.

@@ -17,9 +17,8 @@ class Origin:
     """Weights that a stage began with, or took a mean of."""
 
     sha256: str | None  # None where the file was not kept
-    stage: (
-        int | None
-    )  # which stage of the list made them, counted from 1; None where it was not recorded
+    # Which stage of the list made them, counted from 1; None where that was not recorded.
+    stage: int | None
     share: float = 1.0  # in a mean
 
 
@@ -37,9 +36,8 @@ class Stage:
     """One step of a history."""
 
     origins: tuple[Origin, ...]  # none: random weights; several: their mean
-    settings: (
-        dict[str, Any] | None
-    )  # the TrainConfig, with the precision that was used; None for a mean
+    # The TrainConfig, with the precision that was used; None for a mean.
+    settings: dict[str, Any] | None
     model: dict[str, Any] | None  # the ModelConfig: dropout may differ between stages
     epochs: int  # that were finished
     results: tuple[Result, ...]  # that were kept

@@ -22,7 +22,7 @@ def mean_weights(shares: Mapping[Path, float], out: Path) -> None:
     """Write the weighted mean of models, and in `training.json` what it is the mean of.
 
     Args:
-        shares: the share of each folder, of a model or of a run, whose best weights are taken; together 1.
+        shares: folder to share, together 1. A folder holds a model, or a run: then its best weights count.
         out: a new folder.
 
     Raises:

@@ -75,11 +75,11 @@ class RunFolder:
 
     def save(self, run: Run) -> None:
         """Write the checkpoint."""
-        whence = {
+        origins = {
             "stages_before": [_plain(asdict(stage)) for stage in self.before],
             "origin": asdict(self.origin) if self.origin else None,
         }
-        save_checkpoint(run.state() | whence, self.path / CHECKPOINT)
+        save_checkpoint(run.state() | origins, self.path / CHECKPOINT)
 
     def after_epoch(self, run: Run) -> None:
         """Keep the last weights, and the best ones; then what is said and shown of them."""

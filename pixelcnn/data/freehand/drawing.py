@@ -17,7 +17,7 @@ def draw(greys: Tensor, strokes: Strokes, hand: Hand) -> Tensor:
         hand: theirs.
 
     Returns:
-        (B, 1, H, W) uint8. What comes to lie beside the pad is lost.
+        (B, 1, H, W) uint8. Ink that falls beside the pad is lost.
 
     Raises:
         TypeError, ValueError: in one sentence, if the greys have another type or shape.
@@ -44,7 +44,7 @@ def draw(greys: Tensor, strokes: Strokes, hand: Hand) -> Tensor:
 
 
 def _cut(hand: Hand, points: Tensor) -> Tensor:
-    """How far points (B, P, 2) of the dataset's image are from the disc without ink, (B, P)."""
+    """The distance of points (B, P, 2) of the dataset's image from the disc without ink, (B, P)."""
     centre = torch.stack([hand.cut_x, hand.cut_y], 1)[:, None]
     distance = (points - centre).norm(dim=2) - hand.cut_radius[:, None]
     return torch.where(hand.cut_radius[:, None] > 0, distance, torch.inf)

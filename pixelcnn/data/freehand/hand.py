@@ -16,8 +16,8 @@ from pixelcnn.data.pixels import THRESHOLD
 
 GRID = 4  # points each way of the smooth random displacement
 
-# Pixels, the widths of the strokes of random hands.
-PAGE_PEN = 2.25  # of the page's pen, unless one chooses another
+# Widths of strokes in pixels.
+PAGE_PEN = 2.25  # the page's pen, unless one chooses another
 WIDEST_PEN = 5.0
 SMALL_PEN = 3.8  # the widest pen for a digit of MNIST's size
 THIN = 1.8  # greys are not thinned further
@@ -28,13 +28,15 @@ FAINT = 2.4  # thinner greys would break at a high threshold
 class Hand:
     """How B digits are drawn; every field but the displacement has the shape (B,)."""
 
-    scale_x: Tensor  # width, in that of the dataset's digit
-    scale_y: Tensor  # height
+    scale_x: Tensor  # width, as a multiple of the width in the dataset's image
+    scale_y: Tensor  # height, in the same way
     slant: Tensor  # pixels to the right for each pixel upwards
     rotation: Tensor  # radians, clockwise
     shift_x: Tensor  # pixels to the right
     shift_y: Tensor  # pixels down
-    displacement: Tensor  # (B, 2, GRID, GRID) pixels of the dataset's image, as (x, y), all over it
+    displacement: (
+        Tensor  # (B, 2, GRID, GRID) pixels of the dataset's image, (x, y), at points all over it
+    )
     cut_x: Tensor  # centre of a disc of the dataset's image without ink
     cut_y: Tensor
     cut_radius: Tensor  # pixels of the dataset's image; 0 for no such disc
@@ -110,7 +112,7 @@ def random_hands(greys: Tensor, strokes: Strokes, generator: torch.Generator) ->
         generator: source of the draw, on the device of `greys`.
 
     Returns:
-        hands whose digits fill the pad at most: larger ones are reduced.
+        hands that keep their digits on the pad: larger ones are reduced.
     """
     random = _Random(len(greys), generator, greys.device)
     uniform, sometimes, either = random.uniform, random.sometimes, random.either
@@ -154,7 +156,7 @@ def _legible(hand: Hand, strokes: Strokes, size: Tensor) -> Hand:
     Args:
         hand: how the digits are drawn.
         strokes: theirs.
-        size: (B,) of the digits, in that of the dataset's.
+        size: (B,) of the digits, as multiples of their size in the dataset.
     """
     width = strokes.widths * size
     widest = (SMALL_PEN * size).clamp(max=WIDEST_PEN)  # a small digit is written with a small pen
