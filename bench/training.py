@@ -25,7 +25,7 @@ from bench.reference import PlainRun
 from examples import minimal
 from pixelcnn.data.datasets import Images, evaluation_levels, load_images, training_batches
 from pixelcnn.density.model import CHUNK, PixelCNN
-from pixelcnn.training.command import configs, parse_args
+from pixelcnn.training.flags import configs, parse_args
 from pixelcnn.training.run import start
 from pixelcnn.training.step import train_step
 

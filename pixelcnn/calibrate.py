@@ -18,7 +18,8 @@ from pixelcnn.data.datasets import (
     load_images,
 )
 from pixelcnn.density.model import CHUNK
-from pixelcnn.density.typicality import SHARES, Reference, measure_reference
+from pixelcnn.density.reference import SHARES, Reference
+from pixelcnn.density.typicality import measure_reference
 from pixelcnn.devices import autocast, pick_device
 from pixelcnn.store.folder import TYPICALITY, load_folder, locate, run_of, sha256
 from pixelcnn.store.record import read_record

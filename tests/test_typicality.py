@@ -8,7 +8,8 @@ import torch
 
 import pixelcnn
 from pixelcnn import calibrate
-from pixelcnn.density.typicality import SHARES, Reference, measure_reference, nats_by_rows
+from pixelcnn.density.reference import SHARES, Reference
+from pixelcnn.density.typicality import measure_reference, nats_by_rows
 from pixelcnn.store.folder import TYPICALITY, load_folder, save, sha256
 from tests.toys import exactly, random_levels, toy_config, wild_model, write_mnist
 

@@ -18,7 +18,7 @@ from pixelcnn.config import ModelConfig
 from pixelcnn.data.pixels import to_input
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
-from pixelcnn.density.typicality import Reference
+from pixelcnn.density.reference import Reference
 
 Label = int | Tensor | None
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.density.typicality import Reference
+from pixelcnn.density.reference import Reference
 
 CONFIG = "config.json"  # the ModelConfig
 WEIGHTS = "model.safetensors"

@@ -1,0 +1,78 @@
+"""What is usual: the likelihoods of drawings of digits, as quantiles, measured in `typicality.py`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+# The shares of drawings at which their nats are kept. Close to 1, as a page warns below a typicality of 1 %.
+SHARES = (0.0, 0.01, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.998, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The nats of drawings of digits: quantiles for every number of rows given.
+
+    Args:
+        nats: (H + 1, Q) float32, for 0 to H rows: -log p of the rows at the shares `SHARES` of drawings.
+        freehand: which of the two hands drew them.
+        images: how many drawings there were.
+        weights_sha256: of the weights that measured them.
+    """
+
+    nats: Tensor
+    freehand: bool
+    images: int
+    weights_sha256: str = ""
+
+    def typicality(self, nats: Tensor, rows: int) -> Tensor:
+        """The share of drawings whose first rows are at least as improbable.
+
+        Args:
+            nats: (B,), -log p of the first rows of images.
+            rows: how many they are.
+
+        Returns:
+            (B,) from 0, more improbable than all drawings, to 1.
+        """
+        known = self.nats[rows].to(nats)
+        shares = torch.tensor(SHARES).to(nats)
+        right = torch.searchsorted(known, nats, right=True).clamp(1, len(known) - 1)
+        low, high = known[right - 1], known[right]
+        part = ((nats - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        return 1 - torch.lerp(shares[right - 1], shares[right], part)
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file."""
+        rows = [[round(value, 4) for value in row] for row in self.nats.tolist()]
+        values = {
+            "freehand": self.freehand,
+            "images": self.images,
+            "shares": SHARES,
+            "nats": rows,
+            "weights_sha256": self.weights_sha256,
+        }
+        path.write_text(json.dumps(values) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a JSON file.
+
+        Raises:
+            ValueError: in one sentence, if the file is none that `save` wrote.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            nats = torch.tensor(values["nats"], dtype=torch.float32)
+            good = tuple(values["shares"]) == SHARES and nats.shape[1:] == (len(SHARES),)
+            reference = cls(
+                nats, bool(values["freehand"]), int(values["images"]), str(values["weights_sha256"])
+            )
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise ValueError(f"{path} is damaged: delete it, or measure it again.") from error
+        if not (good and nats.isfinite().all() and (nats.diff(dim=1) >= 0).all()):
+            raise ValueError(f"{path} is damaged: delete it, or measure it again.")
+        return reference
