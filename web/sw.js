@@ -5,7 +5,7 @@ const KEPT = "pixelcnn";
 const STALLED_MS = 4000;
 // What no tag of index.html names: the workers' script, the engine, and the model that the page opens with.
 const MORE = [
-  "./",
+  "index.html",
   "engine/worker.js",
   "engine/engine.wasm",
   "../weights/binary/config.json",
@@ -14,10 +14,10 @@ const MORE = [
 
 /** Fetch and keep the page, all scripts and styles that it names, and one model. */
 async function keepAll() {
-  const page = await (await fetch("./")).text();
+  const page = await (await fetch("index.html")).text();
   const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, file]) => file);
-  const kept = await caches.open(KEPT);
-  await kept.addAll([...new Set([...MORE, ...named])]);
+  const cache = await caches.open(KEPT);
+  await cache.addAll([...new Set([...MORE, ...named])]);
 }
 
 async function fromNetwork({ url }) {
@@ -31,7 +31,12 @@ async function answer(request) {
   const network = fromNetwork(request);
   const stall = new Promise((done) => setTimeout(done, STALLED_MS));
   const first = await Promise.race([network.catch(() => null), stall]);
-  return first ?? (await caches.match(request, { ignoreSearch: true })) ?? network;
+  return first ?? (await kept(request)) ?? network;
+}
+
+async function kept(request) {
+  const file = await caches.match(request, { ignoreSearch: true });
+  return file ?? (request.mode === "navigate" ? caches.match("index.html") : undefined);
 }
 
 self.addEventListener("install", (event) => {
