@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 const [engineFolder, folder] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(resolve(engineFolder, name)));
 const { Engine, finish } = await load("engine.js");
-const { posterior } = await load("mixture.js");
+const { drawClass, posterior } = await load("mixture.js");
 const module = new WebAssembly.Module(readFileSync(`${engineFolder}/engine.wasm`));
 const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
 const engine = new Engine(module, config, readFileSync(`${folder}/model.safetensors`));
@@ -34,9 +34,12 @@ const TASKS = {
   posterior: read,
   completions(seed) {
     const known = posterior(read(seed));
-    const label = classes ? null : undefined;
-    for (let index = 0; index < 8; index++)
-      finish(engine.draw({ rows, seed, label, posterior: classes ? known : null, index, count: 8 }));
+    const labels = Array.from(engine.dice({ seed, count: 8 }), (each) =>
+      classes ? drawClass(known, each) : null,
+    );
+    labels.forEach((label, index) => {
+      finish(engine.draw({ rows, seed, label, index, count: 8 }));
+    });
   },
 };
 

@@ -4,11 +4,21 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Engine, finish, Refusal } from "../web/engine/engine.js";
-import { mixtureNats, posterior, uniformPosterior } from "../web/engine/mixture.js";
+import { drawClass, mixtureNats, posterior, uniformPosterior } from "../web/engine/mixture.js";
 
 const module = new WebAssembly.Module(
   readFileSync(new URL("../web/engine/engine.wasm", import.meta.url)),
 );
+
+/** The class of each digit of a seed, as `Pool` draws it. */
+function drawLabels(engine, { rows, label, freehand, seed, count }) {
+  const { classes } = engine.config;
+  if (label !== null || !classes) return Array(count).fill(label);
+  const known = rows
+    ? posterior(finish(engine.read({ rows, freehand })))
+    : uniformPosterior(classes);
+  return Array.from(engine.dice({ seed, count }), (each) => drawClass(known, each));
+}
 
 const KINDS = {
   rand: (engine, { seed, skip, count }) => [...engine.rand(seed, skip, count)],
@@ -34,17 +44,12 @@ const KINDS = {
 
   // Some of `count` digits; below the first rows of `levels`, if there are any.
   draw(engine, request) {
-    const { levels, rows, label, freehand, guesses = null } = request;
-    let known = null;
+    const { levels, rows, guesses = null } = request;
     if (rows) engine.give(Uint8Array.from(levels));
-    if (engine.config.classes && label === null) {
-      known = rows
-        ? posterior(finish(engine.read({ rows, freehand })))
-        : uniformPosterior(engine.config.classes);
-    }
+    const labels = drawLabels(engine, request);
     return request.indices.map((index, k) => {
       const guess = guesses && Uint8Array.from(guesses[k]);
-      const sample = finish(engine.draw({ ...request, posterior: known, index, guess }));
+      const sample = finish(engine.draw({ ...request, label: labels[index], index, guess }));
       const { logProb, entropy, expected, ...rest } = sample;
       const sum = (values) => values.reduce((a, b) => a + b, 0);
       const sums = [logProb, entropy, expected].map((values) => sum(values));

@@ -1,12 +1,13 @@
 // Tests of web/engine/pool.js, in Node's threads, for test_engine.py. MODEL_FOLDER holds a toy with classes, and
-// TRACE_OUT takes what a trace says, as JSON.
+// ANSWERS_OUT takes some answers that are compared with Python's, as JSON.
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { Engine, finish } from "../web/engine/engine.js";
-import { posterior, uniformPosterior } from "../web/engine/mixture.js";
+import { drawClass, posterior, uniformPosterior } from "../web/engine/mixture.js";
 import { isSupported, Pool, Refusal } from "../web/engine/pool.js";
 
 const folder = process.env.MODEL_FOLDER;
@@ -59,9 +60,12 @@ function alone({ levels, rows = 0, count, label = null, ...rest }) {
   const read = () =>
     rows ? posterior(finish(engine.read({ rows }))) : uniformPosterior(config.num_classes);
   const known = label === null ? read() : null;
-  const draw = (_, index) =>
-    finish(engine.draw({ ...rest, rows, count, label, posterior: known, index }));
-  return Array.from({ length: count }, draw);
+  const labels = Array.from(engine.dice({ seed: rest.seed, count }), (each) =>
+    known ? drawClass(known, each) : label,
+  );
+  return labels.map((each, index) =>
+    finish(engine.draw({ ...rest, rows, count, label: each, index })),
+  );
 }
 
 const digits = (samples) => samples.map(({ levels, label }) => [label, ...levels]);
@@ -127,6 +131,7 @@ test("a digit that is under way is dropped between two rows", () =>
     const answers = [];
     worker.thread.on("message", (data) => answers.push(data));
     const asked = pool.sample({ model: "slow", count: 1, seed: 1 });
+    while (!worker.posted.some(({ kind }) => kind === "draw")) await setImmediate();
     pool.cancel("sample");
     assert.equal(await asked, null);
     assert.ok(await pool.posterior({ model: "toy", levels, rows }));
@@ -175,9 +180,22 @@ test("new weights of a model replace the old ones", () =>
     assert.notDeepEqual(digits(after.samples), digits(before.samples));
   }));
 
-test("a trace says what the model expected", () =>
+test("answers for Python", () =>
   withPool(async (pool) => {
-    const answer = await pool.trace({ model: "toy", levels, rows: 1 });
-    const plain = Object.entries(answer).map(([k, v]) => [k, ArrayBuffer.isView(v) ? [...v] : v]);
-    writeFileSync(process.env.TRACE_OUT, JSON.stringify(Object.fromEntries(plain)));
+    const answers = { trace: await pool.trace({ model: "toy", levels, rows: 1 }), distinct: [] };
+    const told = [];
+    for (const [seed, temperature] of [
+      [5, 1], // many that differ
+      [2 ** 32 - 1, 0.1], // few
+      [7, 0], // one of each class
+    ]) {
+      const asked = { ...request, rows: 3, count: 8, seed, temperature, distinct: true };
+      const answer = await pool.complete(asked, (sample) => told.push(sample));
+      answers.distinct.push({ seed, temperature, samples: answer.samples });
+      assert.equal(new Set(answer.samples.map(({ index }) => index)).size, answer.samples.length);
+      const looks = (samples) => new Set(samples.map((each) => String(each.levels)));
+      assert.deepEqual(looks(told.splice(0)), looks(answer.samples));
+    }
+    const plain = (_, value) => (ArrayBuffer.isView(value) ? [...value] : value);
+    writeFileSync(process.env.ANSWERS_OUT, JSON.stringify(answers, plain));
   }));

@@ -13,7 +13,9 @@ import safetensors.torch
 import torch
 
 import pixelcnn
+from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.store.folder import CONFIG, WEIGHTS, save
+from pixelcnn.ui.answers import complete
 from tests.engine import WEB, ask, compare_draws, conditions, hands, needs_node
 from tests.engine_wasmtime import WasmtimeEngine
 from tests.toys import random_levels, toy_config, wild_model
@@ -270,19 +272,26 @@ def test_wasmtime_computes_the_same_bits_on_the_weights(folder):
 
 @needs_node
 def test_the_pool(tmp_path):
-    """Node's own tests of it; what a trace says is compared with PyTorch."""
+    """Node's own tests of it; some answers are compared with Python's."""
     model = toy(("residual", "bernoulli", 3, 1))
     save(model, tmp_path)
-    out = tmp_path / "trace.json"
+    out = tmp_path / "answers.json"
     run = subprocess.run(
         ["node", "--test", Path(__file__).with_name("engine_pool.mjs")],
-        env=os.environ | {"MODEL_FOLDER": str(tmp_path), "TRACE_OUT": str(out)},
+        env=os.environ | {"MODEL_FOLDER": str(tmp_path), "ANSWERS_OUT": str(out)},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    trace = json.loads(out.read_text())
+    answers = json.loads(out.read_text())
+    compare_trace(model, answers["trace"])
+    levels = torch.tensor(answers["trace"]["levels"]).view(1, 1, 4, 5)
+    for answer in answers["distinct"]:
+        compare_distinct(model, levels, **answer)
+
+
+def compare_trace(model, trace):
     levels = torch.tensor(trace["levels"]).view(1, 1, 4, 5)
     with torch.no_grad():
         each = model.class_log_prob(levels)[0].double()  # (classes, C, H, W)
@@ -301,6 +310,30 @@ def test_the_pool(tmp_path):
     for name, values in wanted.items():
         ours = torch.tensor(trace[name], dtype=torch.float64)
         torch.testing.assert_close(ours, values.flatten().double(), rtol=0, atol=2e-5)
+
+
+def compare_distinct(model, levels, *, seed, temperature, samples):
+    """Which completions differ, how often each was drawn, and of how many nats it is."""
+    wanted = complete(
+        "toy",
+        Sampler(model),
+        levels,
+        rows=3,
+        count=8,
+        label=None,
+        freehand=False,
+        temperature=temperature,
+        seed=seed,
+        distinct=True,
+    )
+    theirs = zip(*(wanted[name] for name in ("levels", "labels", "times", "nats")), strict=True)
+    ours = [
+        (torch.tensor(each["levels"]).view(4, 5).tolist(), each["label"], each["times"])
+        for each in sorted(samples, key=lambda each: each["nats"])
+    ]
+    assert ours == [each[:3] for each in theirs]
+    nats = sorted(each["nats"] for each in samples)
+    assert nats == pytest.approx(wanted["nats"], abs=1e-3)
 
 
 # Refusals

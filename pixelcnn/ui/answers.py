@@ -1,17 +1,18 @@
 """From a model and checked values to plain JSON: what one call computes."""
 
-import random
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.sampling.sampler import Sampler, Samples
+from pixelcnn.sampling.sampler import SEED_LIMIT, Sampler, Samples
 
 Answer = dict[str, Any]
 
+# As in web/engine/pool.js.
 EXTRA_DRAWS = 2  # at most, in search of completions that differ
+SEED_STEP = 0x9E3779B9  # from the seed of one draw to that of the next
 
 
 def sample(
@@ -46,9 +47,7 @@ def complete(
     classes = bool(sampler.model.num_classes)
     posterior = None
     found = _Found()
-    further = random.Random(seed)
-    seeds = [seed, *(further.getrandbits(32) for _ in range(EXTRA_DRAWS * distinct))]
-    for draw_seed in seeds:
+    for turn in range(1 + EXTRA_DRAWS * distinct):
         samples = sampler.complete(
             levels,
             rows=rows,
@@ -56,7 +55,7 @@ def complete(
             label=label,
             freehand=freehand,
             temperature=temperature,
-            seed=draw_seed,
+            seed=(seed + turn * SEED_STEP) % SEED_LIMIT,
             posterior=posterior,
         )
         posterior = samples.posterior

@@ -2,7 +2,6 @@
 //
 // The same file serves workers (`worker.js`) and Node (the tests).
 
-import { drawClass } from "./mixture.js";
 import { numConditions, Refusal, readConfig, readTensors } from "./tensors.js";
 
 export { Refusal };
@@ -72,7 +71,6 @@ export function checkModel(config, weights) {
 
 export class Engine {
   #wasm;
-  #dice = { key: "", values: new Float32Array(0) };
 
   /**
    * @param {WebAssembly.Module} module compiled from engine.wasm
@@ -164,13 +162,10 @@ export class Engine {
     return numbers;
   }
 
-  /** The class of digit `index` of `count`: its uniform comes after those of all pixels. */
-  #drawClass(probabilities, { index, count, seed }) {
-    const key = `${seed} ${count}`;
-    if (this.#dice.key !== key) {
-      this.#dice = { key, values: this.rand(seed, count * this.size, count) };
-    }
-    return drawClass(probabilities, this.#dice.values[index]);
+  /** The uniforms that draw the classes of `count` digits: they come after those of all pixels. */
+  dice({ seed, count }) {
+    check("count", count, 1, MAX_COUNT);
+    return this.rand(seed, count * this.size, count);
   }
 
   /** Take a drawing, levels (channels, height, width). What was read above its first change stays known. */
@@ -211,14 +206,13 @@ export class Engine {
    * Draw digit `index` of `count`. A task: it yields between rows.
    * @param {object} request
    * @param {number} request.rows how many rows of the drawing given are kept; 0: none, whatever was given
-   * @param {number | null} request.label its class, or null: it is drawn
-   * @param {Float32Array | null} request.posterior of which it is drawn: p(label | rows)
+   * @param {number | null} request.label its class, or null for a model without classes
    * @param {Uint8Array | null} request.guess what the digit may be: the nearer, the faster
    * @returns {Generator<void, Sample>}
    */
   *draw(request) {
     const { rows = 0, index = 0, count = 1, seed, temperature = 1 } = request;
-    const { posterior = null, freehand = false, guess = null } = request;
+    const { label, freehand = false, guess = null } = request;
     check("rows", rows, 0, this.config.height);
     check("count", count, 1, MAX_COUNT);
     check("index", index, 0, count - 1);
@@ -226,8 +220,6 @@ export class Engine {
     if (!(temperature >= 0 && temperature < Infinity)) {
       throw new Refusal(`temperature must be finite and 0 or more, got ${temperature}.`);
     }
-    const label =
-      request.label ?? (posterior && this.#drawClass(posterior, { index, count, seed }));
     const condition = this.#condition(label, freehand);
     const wasm = this.#wasm;
     const drawing = rows ? GIVEN : BLANK;

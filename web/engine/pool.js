@@ -1,17 +1,26 @@
 // Two to four workers that draw, complete and read digits. The page asks here and nowhere else.
 //
-// Completions are independent of each other, so each goes to a worker that is free. Classes are read by the
-// same workers every time, as each keeps what it knows of the rows above. Of each kind of request the newest
-// wins: the one before it resolves to null.
+// Digits are independent of each other, so each goes to a worker that is free. Classes are read by the same
+// workers every time, as each keeps what it knows of the rows above; for the same reason a worker that is free
+// takes a digit of one of its classes first. Of each kind of request the newest wins: the one before it resolves
+// to null.
 
 import { checkModel, Refusal } from "./engine.js";
-import { mixtureNats, posterior, posteriorByPixel, uniformPosterior } from "./mixture.js";
+import {
+  drawClass,
+  mixtureNats,
+  posterior,
+  posteriorByPixel,
+  uniformPosterior,
+} from "./mixture.js";
 
 export { Refusal };
 
 const MAX_MODELS = 3; // in a worker; the one used longest ago is dropped for a fourth
 const SILENCE_MS = 30_000; // a worker that says nothing for so long is dead
 const TRIES = 2; // of a task whose worker dies
+const EXTRA_DRAWS = 2; // at most, in search of completions that differ; as in pixelcnn/ui/answers.py
+const SEED_STEP = 0x9e3779b9; // from the seed of one draw to that of the next; as there
 
 // A module of one function with a SIMD instruction: `(func (result v128) (i8x16.splat (i32.const 0)))`.
 const SIMD = new Uint8Array([
@@ -61,7 +70,7 @@ class Slot {
   /** Give the worker its next task, if it has none. */
   next() {
     if (this.task) return;
-    this.task = this.queue.shift() ?? this.pool.queue.shift() ?? null;
+    this.task = this.queue.shift() ?? this.pool.take(this) ?? null;
     if (!this.task) return;
     const { id, message } = this.task;
     if (!this.worker) this.#start();
@@ -125,11 +134,59 @@ class Slot {
   }
 }
 
+/** A completion whose class was drawn too, of so many nats. */
+function withClass(sample, nats) {
+  return nats ? { ...sample, nats: sample.nats + nats[sample.label] } : sample;
+}
+
+/** Completions in the order drawn; if `distinct`, those that look alike are counted as one. */
+class Found {
+  #known = new Map(); // what it looks like to the sample that is kept
+
+  /**
+   * @param {number} count how many are wanted
+   * @param {boolean} distinct
+   */
+  constructor(count, distinct) {
+    Object.assign(this, { count, distinct, samples: [], wanting: true });
+  }
+
+  /**
+   * Take in a draw. Those of a further one get the places of such as looked alike.
+   * @returns {object[]} the new ones that are kept
+   */
+  add(samples) {
+    if (!this.distinct) {
+      Object.assign(this, { samples, wanting: false });
+      return samples;
+    }
+    const before = this.#known.size;
+    for (const sample of samples) {
+      const look = String.fromCharCode(...sample.levels);
+      const known = this.#known.get(look);
+      if (known) known.times++;
+      else this.#known.set(look, { ...sample, times: 1 });
+    }
+    const all = [...this.#known.values()];
+    const added = all.slice(before, this.count);
+    if (before) this.#place(added);
+    this.samples = all.slice(0, this.count).sort((a, b) => a.index - b.index);
+    this.wanting = all.length > before && all.length < this.count;
+    return added;
+  }
+
+  #place(samples) {
+    const taken = new Set(this.samples.map(({ index }) => index));
+    const free = Array.from({ length: this.count }, (_, k) => k).filter((k) => !taken.has(k));
+    for (const sample of samples) sample.index = free.shift();
+  }
+}
+
 export class Pool {
   #models = new Map(); // name to {files: what a worker needs, config: see `readConfig`}
   #lanes = new Map(); // kind of request to the newest one
   #ids = 0;
-  #guesses = { key: "", levels: new Map() }; // of the newest completions, by index
+  #guesses = { key: "", draws: [] }; // the newest completions, see `#guessesOf`
 
   /**
    * @param {object} [options]
@@ -212,11 +269,23 @@ export class Pool {
     if (lane) this.#cancel(lane);
   }
 
+  /** The next task for a worker: one of its own classes, if there is one. */
+  take(slot) {
+    const own = this.queue.findIndex(({ label }) => this.#reader(label) === slot);
+    return this.queue.splice(Math.max(own, 0), 1)[0];
+  }
+
+  /** The worker that reads a class. */
+  #reader(label) {
+    return this.slots[(label ?? 0) % this.slots.length];
+  }
+
   /** Have a task done, by one worker or by any; null if it was dropped. */
   #run(lane, message, slot = null) {
     if (lane.stale) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
-      (slot ?? this).queue.push({ id: ++this.#ids, lane, message, resolve, reject, tries: 0 });
+      const task = { id: ++this.#ids, lane, message, resolve, reject, tries: 0 };
+      (slot ?? this).queue.push({ ...task, label: message.label });
       for (const each of slot ? [slot] : this.slots) each.next();
     });
   }
@@ -225,19 +294,27 @@ export class Pool {
   async #read(lane, { model, levels, rows, freehand = false, traced = false }) {
     const { classes } = this.config(model);
     const labels = classes ? Array.from({ length: classes }, (_, k) => k) : [null];
-    const n = Math.min(this.slots.length, labels.length);
-    const parts = Array.from({ length: n }, (_, s) => labels.filter((_, k) => k % n === s));
+    const message = { kind: "read", model, levels, rows, freehand, traced };
+    const parts = new Map(); // worker to its labels
+    for (const label of labels) {
+      const slot = this.#reader(label);
+      parts.set(slot, [...(parts.get(slot) ?? []), label]);
+    }
     const answers = await Promise.all(
-      parts.map((part, s) => {
-        const message = { kind: "read", model, levels, rows, labels: part, freehand, traced };
-        return this.#run(lane, message, this.slots[s]);
-      }),
+      [...parts].map(([slot, part]) => this.#run(lane, { ...message, labels: part }, slot)),
     );
     if (lane.stale || answers.includes(null)) return null;
-    const each = (k) => [answers[k % n], Math.floor(k / n)];
+    const read = new Map();
+    [...parts.values()].forEach((part, s) => {
+      const { logProbs, traces } = answers[s];
+      part.forEach((label, k) => {
+        read.set(label, { logProb: logProbs[k], trace: traces?.[k] });
+      });
+    });
+    const each = labels.map((label) => read.get(label));
     return {
-      logProbs: labels.map((_, k) => each(k)[0].logProbs[each(k)[1]]),
-      traces: traced ? labels.map((_, k) => each(k)[0].traces[each(k)[1]]) : null,
+      logProbs: each.map(({ logProb }) => logProb),
+      traces: each.map(({ trace }) => trace),
     };
   }
 
@@ -249,22 +326,32 @@ export class Pool {
     return { posterior: classes ? known : null, nats: mixtureNats(read.logProbs) };
   }
 
-  /** Draw digits, each as soon as a worker is free. Null if dropped. */
-  async #draw(lane, message, guesses, onEach) {
-    const draw = async (_, index) => {
+  /** Draw digits, each as soon as a worker is free: of `labels`, by index. Null if dropped. */
+  async #draw(lane, message, { labels, guesses = null, onEach }) {
+    const draw = async (label, index) => {
       const guess = guesses?.get(index) ?? null;
-      const sample = await this.#run(lane, { kind: "draw", ...message, index, guess });
+      const sample = await this.#run(lane, { kind: "draw", ...message, label, index, guess });
       if (!sample || lane.stale) return null;
-      let nats = -sample.logProb.reduce((sum, each) => sum + each, 0);
-      if (message.rows && message.label === null && message.posterior) {
-        nats -= Math.log(message.posterior[sample.label]); // the class was drawn too
-      }
+      guesses?.set(index, sample.levels);
+      const nats = -sample.logProb.reduce((sum, each) => sum + each, 0);
       const drawn = { ...sample, index, nats };
       onEach?.(drawn);
       return drawn;
     };
-    const samples = await Promise.all(Array.from({ length: message.count }, draw));
+    const samples = await Promise.all(labels.map(draw));
     return lane.stale || samples.includes(null) ? null : samples;
+  }
+
+  /**
+   * The class of each digit of a seed: the one that is asked for, or drawn.
+   * @param {Promise<{posterior: Float32Array | null} | null>} known how probable each class is
+   * @returns {Promise<(number | null)[] | null>} null if dropped
+   */
+  async #labels(lane, { model, seed, count, label }, known) {
+    if (label !== null || !this.config(model).classes) return Array(count).fill(label);
+    const drawing = this.#run(lane, { kind: "dice", model, seed, count });
+    const [dice, read] = await Promise.all([drawing, known]);
+    return dice && read && Array.from(dice, (each) => drawClass(read.posterior, each));
   }
 
   /**
@@ -275,60 +362,61 @@ export class Pool {
    */
   async sample(request, onEach) {
     const { model, count = 16, seed, label = null, temperature = 1, freehand = false } = request;
-    const { classes } = this.config(model);
     const lane = this.#begin("sample");
-    const probabilities = classes ? uniformPosterior(classes) : null;
-    const message = {
-      model,
-      rows: 0,
-      count,
-      seed,
-      label,
-      temperature,
-      freehand,
-      posterior: probabilities,
-    };
-    const samples = await this.#draw(lane, message, null, onEach);
+    const message = { model, rows: 0, count, seed, temperature, freehand };
+    const known = { posterior: uniformPosterior(this.config(model).classes) };
+    const labels = await this.#labels(lane, { ...message, label }, known);
+    const samples = labels && (await this.#draw(lane, message, { labels, onEach }));
     return samples && { samples, seed };
   }
 
   /**
    * Keep the first rows of a drawing and draw the others.
-   * @param {object} request model, levels (Uint8Array), rows, count, seed; label, temperature, freehand
+   * @param {object} request model, levels (Uint8Array), rows, count, seed; label, temperature, freehand;
+   *   distinct: of those that look alike keep one, and draw more
    * @param {(sample: object) => void} [onEach] is told each completion as it is done
    * @param {(known: object) => void} [onPosterior] is told p(label | rows) as soon as it is known
    * @returns {Promise<object | null>} samples in order of index, posterior, nats of the rows; null if dropped
    */
   async complete(request, onEach, onPosterior) {
-    const {
-      model,
-      levels,
-      rows,
-      count = 8,
-      seed,
-      label = null,
-      temperature = 1,
-      freehand = false,
-    } = request;
-    const { classes } = this.config(model);
+    const { label = null, temperature = 1, freehand = false, distinct = false } = request;
+    const { model, levels, rows, count = 8, seed } = request;
+    this.config(model);
     const lane = this.#begin("complete");
+    const message = { model, levels, rows, count, temperature, freehand };
+    const guesses = this.#guessesOf([model, seed, count, label, temperature, freehand]);
+    const found = new Found(count, distinct);
     const reading = this.#posterior(lane, request).then((known) => {
       if (known) onPosterior?.(known);
       return known;
     });
-    // Only where the class is to be drawn do the completions wait for it.
-    const known = classes && label === null ? await reading : null;
-    const key = JSON.stringify([model, seed, count, label, temperature, freehand]);
-    if (this.#guesses.key !== key) this.#guesses = { key, levels: new Map() };
-    const { levels: guesses } = this.#guesses;
-    const message = { model, levels, rows, count, seed, label, temperature, freehand };
-    message.posterior = known?.posterior ?? null;
-    const drawing = this.#draw(lane, message, guesses, (sample) => {
-      guesses.set(sample.index, sample.levels);
-      onEach?.(sample);
-    });
-    const [samples, read] = await Promise.all([drawing, reading]);
-    return samples && read && { samples, ...read, rows, seed };
+    reading.catch(() => {}); // where a draw is refused as well, that is what the caller is told
+    for (let turn = 0; turn <= EXTRA_DRAWS && found.wanting; turn++) {
+      message.seed = (seed + turn * SEED_STEP) % 2 ** 32;
+      // Only where the class is to be drawn do the completions wait for the posterior.
+      const labels = await this.#labels(lane, { ...message, label }, reading);
+      if (!labels) return null;
+      const surprise = label === null ? (await reading).posterior?.map((p) => -Math.log(p)) : null;
+      const tell = turn ? null : (sample) => onEach?.(withClass(sample, surprise));
+      const drawing = { labels, guesses: guesses(turn), onEach: tell };
+      const samples = await this.#draw(lane, message, drawing);
+      if (!samples) return null;
+      const added = found.add(samples.map((sample) => withClass(sample, surprise)));
+      if (turn) for (const sample of added) onEach?.(sample);
+    }
+    const read = await reading;
+    return read && { samples: found.samples, ...read, rows, seed };
+  }
+
+  /** The completions before, as guesses of the next ones of the same seed: of each draw, by index. */
+  #guessesOf(settings) {
+    const key = JSON.stringify(settings);
+    if (this.#guesses.key !== key) this.#guesses = { key, draws: [] };
+    const { draws } = this.#guesses;
+    return (turn) => {
+      draws[turn] ??= new Map();
+      return draws[turn];
+    };
   }
 
   /**
