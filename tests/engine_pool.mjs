@@ -86,7 +86,8 @@ for (const label of [null, 1]) {
       assert.deepEqual(each.map(({ index }) => index).sort(), [0, 1, 2, 3, 4, 5]);
       engine.give(levels);
       assert.deepEqual(answer.posterior, posterior(finish(engine.read({ rows }))));
-      assert.deepEqual(known, [{ posterior: answer.posterior, nats: answer.nats }]);
+      const { posterior: p, nats, typicality } = answer;
+      assert.deepEqual(known, [{ posterior: p, nats, typicality }]);
       // Again, with the last completions as the guess: the same digits, and no pass too many.
       const again = await pool.complete(asked);
       assert.deepEqual(digits(again.samples), digits(answer.samples));
@@ -182,7 +183,8 @@ test("new weights of a model replace the old ones", () =>
 
 test("answers for Python", () =>
   withPool(async (pool) => {
-    const answers = { trace: await pool.trace({ model: "toy", levels, rows: 1 }), distinct: [] };
+    const answers = { distinct: [], typicality: [] };
+    answers.trace = await pool.trace({ model: "toy", levels, rows: 1 });
     const told = [];
     for (const [seed, temperature] of [
       [5, 1], // many that differ
@@ -196,6 +198,16 @@ test("answers for Python", () =>
       const looks = (samples) => new Set(samples.map((each) => String(each.levels)));
       assert.deepEqual(looks(told.splice(0)), looks(answer.samples));
     }
+    const reference = JSON.parse(readFileSync(`${folder}/typicality.json`, "utf8"));
+    assert.equal((await pool.posterior(request)).typicality, null);
+    pool.calibrate("toy", reference);
+    assert.equal((await pool.posterior(request)).typicality, null); // it is of the other hand
+    for (let given = 0; given <= config.height; given++) {
+      const asked = { ...request, rows: given, freehand: true };
+      answers.typicality.push((await pool.posterior(asked)).typicality);
+    }
+    const damaged = { ...reference, nats: reference.nats.slice(1) };
+    assert.throws(() => pool.calibrate("toy", damaged), /typicality.json is damaged/);
     const plain = (_, value) => (ArrayBuffer.isView(value) ? [...value] : value);
     writeFileSync(process.env.ANSWERS_OUT, JSON.stringify(answers, plain));
   }));

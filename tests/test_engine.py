@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 import pixelcnn
+from pixelcnn.density.typicality import measure_reference
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.store.folder import CONFIG, WEIGHTS, save
 from pixelcnn.ui.answers import complete
@@ -275,6 +276,9 @@ def test_the_pool(tmp_path):
     """Node's own tests of it; some answers are compared with Python's."""
     model = toy(("residual", "bernoulli", 3, 1))
     save(model, tmp_path)
+    drawings = random_levels(model.config, 40, seed=2)
+    reference = measure_reference(model, [drawings])
+    reference.save(tmp_path / "typicality.json")
     out = tmp_path / "answers.json"
     run = subprocess.run(
         ["node", "--test", Path(__file__).with_name("engine_pool.mjs")],
@@ -289,6 +293,11 @@ def test_the_pool(tmp_path):
     levels = torch.tensor(answers["trace"]["levels"]).view(1, 1, 4, 5)
     for answer in answers["distinct"]:
         compare_distinct(model, levels, **answer)
+    model.reference = reference
+    typical = [float(pixelcnn.typicality(model, levels, rows)) for rows in range(5)]
+    model.reference = None
+    assert answers["typicality"] == pytest.approx(typical, abs=1e-3)
+    assert len(set(typical)) > 2
 
 
 def compare_trace(model, trace):
@@ -370,6 +379,15 @@ def test_bad_requests_are_refused(changed, sentence, tmp_path):
     assert refused == {"refused": sentence}
 
 
+def with_offsets(whole, name, offsets):
+    """A safetensors file whose header says that a tensor is elsewhere."""
+    end = 8 + int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8:end])
+    header[name]["data_offsets"] = offsets
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + whole[end:]
+
+
 @needs_node
 def test_damaged_files_are_refused(tmp_path):
     model = toy(("residual", "bernoulli", 0, 1))
@@ -389,6 +407,14 @@ def test_damaged_files_are_refused(tmp_path):
     assert refusal() == "The weights are damaged or not safetensors: their header is not JSON."
 
     state = safetensors.torch.load(whole)
+    name = "network.head.out.bias"
+    safetensors.torch.save_file(state | {name: state[name] * torch.nan}, tmp_path / WEIGHTS)
+    assert refusal() == f"The weights hold a number that is not finite: see {name}."
+    for wild in (0, None, "0", [0], [-4, 0], ["0", "4"], [0.5, 4.5], [2**60, 2**60 + 4]):
+        (tmp_path / WEIGHTS).write_bytes(with_offsets(whole, name, wild))
+        assert refusal() == (
+            f"The weights hold another model than the config describes: see {name}."
+        )
     safetensors.torch.save_file(state | {"network.more": torch.zeros(1)}, tmp_path / WEIGHTS)
     assert refusal() == ("The weights hold a tensor that the engine does not know: network.more.")
 

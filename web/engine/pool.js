@@ -13,6 +13,7 @@ import {
   posteriorByPixel,
   uniformPosterior,
 } from "./mixture.js";
+import { Reference } from "./typicality.js";
 
 export { Refusal };
 
@@ -46,6 +47,14 @@ async function fetchBytes(url) {
   const response = await fetch(url).catch(() => null);
   if (!response?.ok) throw new Refusal(`${url} cannot be had: reload the page in a moment.`);
   return new Uint8Array(await response.arrayBuffer());
+}
+
+function parse(bytes, url) {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new Refusal(`${url} is not JSON.`);
+  }
 }
 
 /** A worker, its own queue, and the task that it has in hand. */
@@ -183,7 +192,7 @@ class Found {
 }
 
 export class Pool {
-  #models = new Map(); // name to {files: what a worker needs, config: see `readConfig`}
+  #models = new Map(); // name to {files: what a worker needs, config: see `readConfig`, reference: or null}
   #lanes = new Map(); // kind of request to the newest one
   #ids = 0;
   #guesses = { key: "", draws: [] }; // the newest completions, see `#guessesOf`
@@ -213,7 +222,7 @@ export class Pool {
     const [config, weights] = await Promise.all(
       names.map((name) => fetchBytes(new URL(name, base))),
     );
-    await this.add(model, JSON.parse(new TextDecoder().decode(config)), weights);
+    await this.add(model, parse(config, new URL("config.json", base)), weights);
   }
 
   /**
@@ -227,7 +236,19 @@ export class Pool {
     this.module ??= fetchBytes(this.wasm).then((bytes) => WebAssembly.compile(bytes));
     const module = await this.module;
     for (const slot of this.slots) slot.forget(model);
-    this.#models.set(model, { files: { module, config, weights }, config: checked.config });
+    const files = { module, config, weights };
+    this.#models.set(model, { files, config: checked.config, reference: null });
+  }
+
+  /**
+   * Tell what is usual to a model: from then on `typicality` stands beside the posterior.
+   * @param {string} model
+   * @param {object} reference as parsed from the typicality.json beside its weights
+   * @throws {Refusal} in one sentence, if it is damaged or another model's
+   */
+  calibrate(model, reference) {
+    const config = this.config(model);
+    this.#models.get(model).reference = new Reference(reference, config);
   }
 
   /** What a worker needs of a model. */
@@ -321,9 +342,13 @@ export class Pool {
   async #posterior(lane, request) {
     const read = await this.#read(lane, request);
     if (!read) return null;
-    const { classes } = this.config(request.model);
-    const known = request.rows ? posterior(read.logProbs) : uniformPosterior(classes);
-    return { posterior: classes ? known : null, nats: mixtureNats(read.logProbs) };
+    const { model, rows, freehand = false } = request;
+    const { classes } = this.config(model);
+    const known = rows ? posterior(read.logProbs) : uniformPosterior(classes);
+    const nats = mixtureNats(read.logProbs);
+    const { reference } = this.#models.get(model);
+    const ranked = reference?.freehand === freehand ? reference.typicality(nats, rows) : null;
+    return { posterior: classes ? known : null, nats, typicality: ranked };
   }
 
   /** Draw digits, each as soon as a worker is free: of `labels`, by index. Null if dropped. */
@@ -376,7 +401,8 @@ export class Pool {
    *   distinct: of those that look alike keep one, and draw more
    * @param {(sample: object) => void} [onEach] is told each completion as it is done
    * @param {(known: object) => void} [onPosterior] is told p(label | rows) as soon as it is known
-   * @returns {Promise<object | null>} samples in order of index, posterior, nats of the rows; null if dropped
+   * @returns {Promise<object | null>} samples in order of index; of the rows posterior, nats and typicality;
+   *   null if dropped
    */
   async complete(request, onEach, onPosterior) {
     const { label = null, temperature = 1, freehand = false, distinct = false } = request;
@@ -420,9 +446,10 @@ export class Pool {
   }
 
   /**
-   * How probable each class is, given the first rows, and how probable those are.
+   * How probable each class is, given the first rows, and how probable and how usual those are.
    * @param {object} request model, levels, rows; freehand
-   * @returns {Promise<{posterior: Float32Array | null, nats: number} | null>} nats: -log p(rows) in that hand
+   * @returns {Promise<{posterior: Float32Array | null, nats: number, typicality: number | null} | null>}
+   *   nats: -log p(rows) in that hand; typicality: see `Reference`, null unless it is of that hand
    */
   async posterior(request) {
     this.config(request.model);

@@ -169,16 +169,19 @@ export function readTensors(c, bytes) {
     const entry = header.get(name);
     header.delete(name);
     const size = 4 * shape.reduce((a, b) => a * b, 1);
-    const [from, to] = entry?.data_offsets ?? [];
+    const offsets = Array.isArray(entry?.data_offsets) ? entry.data_offsets : [];
+    const [from, to] = offsets;
     const right =
       entry?.dtype === "F32" &&
       JSON.stringify(entry.shape) === JSON.stringify(shape) &&
-      Number.isInteger(from) &&
-      from >= 0 &&
+      offsets.every((each) => Number.isInteger(each) && each >= 0) &&
       to - from === size &&
       start + to <= bytes.length;
     require(right, `The weights hold another model than the config describes: see ${name}.`);
-    return bytes.subarray(start + from, start + to);
+    const tensor = new Uint8Array(bytes.subarray(start + from, start + to)); // a copy, aligned
+    const finite = new Float32Array(tensor.buffer).every(Number.isFinite);
+    require(finite, `The weights hold a number that is not finite: see ${name}.`);
+    return tensor;
   });
   const [more] = header.keys();
   require(more === undefined, `The weights hold a tensor that the engine does not know: ${more}.`);
