@@ -9,6 +9,7 @@ import { newestOnly } from "./newest.js";
 import { Pad } from "./pad.js";
 import { setAttribute, setText } from "./raster.js";
 import { Starts } from "./starts.js";
+import { Tools } from "./tools.js";
 import { freshSeed, natsSentence } from "./words.js";
 
 const MARGIN = 4; // the divider keeps this far from either end
@@ -38,7 +39,7 @@ export class DrawView {
     this.holder = root.querySelector(".completions");
     this.words = root.querySelector(".draw-explained");
     this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
-    this.#wireTools();
+    this.tools = this.#makeTools();
   }
 
   /** Start afresh, or go on with the same ink, for the model now chosen. */
@@ -96,39 +97,25 @@ export class DrawView {
     this.app.watch({ levels, label, rows, freehand: info.freehand, model });
   }
 
-  #wireTools() {
-    const actions = {
-      undo: () => this.ink.undo(),
-      redo: () => this.ink.redo(),
-      clear: () => this.#clear(),
-      more: () => (this.seed = freshSeed()),
-      eraser: () => (this.pad.erase = !this.pad.erase),
+  #makeTools() {
+    const changing = (action) => () => {
+      action();
+      this.#changed();
     };
-    for (const [tool, action] of Object.entries(actions)) {
-      this.#tool(tool).addEventListener("click", () => {
-        action();
-        this.#changed();
-      });
-    }
-    this.tools = ["undo", "redo", "eraser"].map((name) => this.#tool(name));
-    this.root.addEventListener("keydown", (event) => this.#shortcut(event));
-    this.root.querySelector("[name=pen]").addEventListener("input", (event) => {
-      this.pad.size = Number(event.target.value);
+    return new Tools(this.root, {
+      undo: changing(() => this.ink.undo()),
+      redo: changing(() => this.ink.redo()),
+      clear: changing(() => this.#clear()),
+      more: changing(() => {
+        this.seed = freshSeed();
+      }),
+      eraser: changing(() => {
+        this.pad.erase = !this.pad.erase;
+      }),
+      pen: (size) => {
+        this.pad.size = size;
+      },
     });
-  }
-
-  #tool(name) {
-    return this.root.querySelector(`[data-tool=${name}]`);
-  }
-
-  #shortcut(event) {
-    if (!(event.ctrlKey || event.metaKey)) return;
-    const key = event.key.toLowerCase();
-    if (key !== "z" && key !== "y") return;
-    event.preventDefault();
-    if (key === "y" || event.shiftKey) this.ink.redo();
-    else this.ink.undo();
-    this.#changed();
   }
 
   #clear() {
@@ -177,10 +164,7 @@ export class DrawView {
 
   #changed() {
     const { ink, rows, label, seed } = this;
-    const [undo, redo, eraser] = this.tools;
-    undo.disabled = !ink.past.length;
-    redo.disabled = !ink.future.length;
-    setAttribute(eraser, "aria-pressed", String(this.pad.erase));
+    this.tools.show(ink, this.pad.erase);
     setAttribute(this.pad.canvas, "data-version", String(ink.version));
     this.moveDivider();
     this.#paint();
@@ -197,6 +181,7 @@ export class DrawView {
     if (!(this.answered && alike(this.answered, ask))) {
       await this.#model(ask.model);
       if (ask.model !== this.app.name) return;
+      this.answered = null; // its completions give way, one by one
       const answer = await this.app.engine.complete(
         ask,
         (sample) => this.#add(sample, ask, version),
