@@ -36,8 +36,11 @@ export class Completions {
   /** Show one that was just drawn, in its slot; `calm` lets it grow in. */
   add(sample, { info, rows, calm }) {
     const slot = this.#slotOf[sample.index];
+    const before = this.#shown[slot];
+    const same = before?.rows === rows && look(before.sample) === look(sample);
     const since = calm ? performance.now() : Number.NEGATIVE_INFINITY;
-    this.#shown[slot] = { sample, rows, since, times: sample.times ?? 1 };
+    const times = sample.times ?? 1;
+    this.#shown[slot] = { sample, rows, since: same ? before.since : since, times };
     this.#fill(slot, info);
   }
 
@@ -93,15 +96,19 @@ export class Completions {
   }
 }
 
+const look = (sample) => String.fromCharCode(...sample.levels);
+
+/** Whether there are no two that look alike. */
+export const allDiffer = (samples) => new Set(samples.map(look)).size === samples.length;
+
 /** Those that look different, and how often each was drawn. */
 function merged(samples) {
   const found = new Map();
   for (const sample of samples) {
-    const key = String.fromCharCode(...sample.levels);
     const { times = 1 } = sample;
-    const known = found.get(key);
+    const known = found.get(look(sample));
     if (known) known.times += times;
-    else found.set(key, { sample, times });
+    else found.set(look(sample), { sample, times });
   }
   return [...found.values()];
 }

@@ -1,7 +1,7 @@
 // Draw: the upper part is yours, and while the pen moves, eight completions follow.
 
 import { makeBars } from "./bars.js";
-import { COMPLETIONS, Completions, scarcity } from "./completions.js";
+import { allDiffer, COMPLETIONS, Completions, scarcity } from "./completions.js";
 import { makeDivider } from "./divider.js";
 import { Ink, inkOf } from "./ink.js";
 import { MAX_SEED, pack, unpack, wholeNumber } from "./link.js";
@@ -172,13 +172,15 @@ export class DrawView {
     const { name: model, info } = this.app;
     // Rows below the divider are not part of the question.
     const levels = this.#levels().fill(0, rows * info.width);
-    const settings = { count: COMPLETIONS, distinct: true, freehand: info.freehand };
-    this.refresh({ version: ink.version, ask: { model, levels, rows, label, seed, ...settings } });
+    const { freehand } = info;
+    const ask = { model, levels, rows, label, seed, count: COMPLETIONS, freehand };
+    // Others in place of those that look alike are looked for once the pen is lifted.
+    this.refresh({ version: ink.version, ask: { ...ask, distinct: !this.pad.drawing } });
   }
 
   async #complete({ version, ask }) {
     // A move that fills no further pixel asks for nothing new.
-    if (!(this.answered && alike(this.answered, ask))) {
+    if (!this.answered || !answers(this.answered, ask)) {
       await this.#model(ask.model);
       if (ask.model !== this.app.name) return;
       this.answered = null; // its completions give way, one by one
@@ -188,7 +190,9 @@ export class DrawView {
         ({ posterior }) => ask.model === this.app.name && this.bars.set(posterior),
       );
       if (!answer || ask.model !== this.app.name) return;
-      Object.assign(this, { answered: ask, samples: answer.samples, settled: false });
+      const { samples } = answer;
+      const answered = { ...ask, distinct: ask.distinct || allDiffer(samples) };
+      Object.assign(this, { answered, samples, settled: false });
     }
     if (!this.settled) this.#explain();
     this.#mark({ begun: version, version });
@@ -243,12 +247,9 @@ export class DrawView {
   }
 }
 
-/** Whether two requests ask the same. */
-function alike(one, other) {
-  return Object.keys(one).every((key) =>
-    key === "levels"
-      ? one.levels.length === other.levels.length &&
-        one.levels.every((level, at) => level === other.levels[at])
-      : one[key] === other[key],
-  );
+/** Whether what was answered answers another request too. */
+function answers(answered, { levels, distinct, ...ask }) {
+  if (distinct && !answered.distinct) return false;
+  const same = Object.keys(ask).every((key) => answered[key] === ask[key]);
+  return same && levels.every((level, at) => level === answered.levels[at]);
 }
