@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.arithmetic import count
 from bench.nats_and_products import PAGE, read_runs
@@ -16,12 +15,15 @@ FIELDS = {"inner_dim": 6, "horizontal_dim": 5, "dilations": (1, 2, 4), "num_clas
 
 def counted(config, conditions):
     """Multiply-adds of one dense pass of one image, as PyTorch counts them."""
+    from torch.utils.flop_counter import FlopCounterMode  # seconds to import
+
     model, levels = PixelCNN(config).eval(), random_levels(config, 1)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.conditional_logits(levels, torch.arange(conditions))
     return counter.get_total_flops() // 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("class_from", [0, 1, 3])
 @pytest.mark.parametrize("levels", [2, 4])
 def test_the_count_is_that_of_the_counter(levels, class_from):

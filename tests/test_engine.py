@@ -104,6 +104,7 @@ def test_conditionals_wherever_the_class_is_told(class_from, tmp_path):
     compare_conditionals(tmp_path, model, random_levels(model.config, 1))
 
 
+@pytest.mark.slow
 @needs_node
 @folders
 def test_conditionals_of_the_weights(folder):
@@ -123,6 +124,7 @@ def test_digits_of_toys(setup, temperature, tmp_path):
     assert equal >= 0.98 * count
 
 
+@pytest.mark.slow
 @needs_node
 @folders
 def test_digits_of_the_weights(folder):
@@ -167,6 +169,7 @@ def test_what_was_read_and_what_is_guessed_change_nothing(setup, tmp_path):
     assert digits(together[: len(requests) : 3]) == digits(alone)
 
 
+@pytest.mark.slow
 @needs_node
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_posteriors(folder):
@@ -262,6 +265,7 @@ def test_wasmtime_computes_the_same_bits_on_toys(setup, tmp_path):
     compare_runtimes(tmp_path, model, 5)
 
 
+@pytest.mark.slow
 @needs_node
 @folders
 def test_wasmtime_computes_the_same_bits_on_the_weights(folder):
@@ -271,6 +275,7 @@ def test_wasmtime_computes_the_same_bits_on_the_weights(folder):
 # The pool
 
 
+@pytest.mark.slow
 @needs_node
 def test_the_pool(tmp_path):
     """Node's own tests of it; some answers are compared with Python's."""

@@ -123,6 +123,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(stops, uninterrupted, whole, t
         assert (tmp_path / name).read_text() == (whole / name).read_text()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_of_the_recipe_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     """Muon, digits drawn free-hand as the other of two hands, and batches divided between two threads."""
     model = replace(MODEL, height=12, width=12, dropout=0.0, freehand=True)
