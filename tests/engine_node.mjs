@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Engine, finish, Refusal } from "../web/engine/engine.js";
 import { drawClass, mixtureNats, posterior, uniformPosterior } from "../web/engine/mixture.js";
+import { golden } from "./engine_golden.mjs";
 
 const module = new WebAssembly.Module(
   readFileSync(new URL("../web/engine/engine.wasm", import.meta.url)),
@@ -56,6 +57,8 @@ const KINDS = {
       return { ...rest, levels: [...sample.levels], sums };
     });
   },
+
+  golden: (engine) => golden(engine, finish),
 
   memory: (engine) => engine.memory,
 };
