@@ -44,24 +44,10 @@ def complete(
     distinct: bool,
 ) -> Answer:
     """Draw completions, the most probable first; see `Service.complete`."""
-    classes = bool(sampler.model.num_classes)
-    posterior = None
-    found = _Found()
-    for turn in range(1 + EXTRA_DRAWS * distinct):
-        samples = sampler.complete(
-            levels,
-            rows=rows,
-            count=count,
-            label=label,
-            freehand=freehand,
-            temperature=temperature,
-            seed=(seed + turn * SEED_STEP) % SEED_LIMIT,
-            posterior=posterior,
-        )
-        posterior = samples.posterior
-        if not found.add(samples, merge=distinct) or len(found.levels) >= count:
-            break
-    if classes and posterior is None:  # the label was given
+    settings = {"rows": rows, "label": label, "freehand": freehand, "temperature": temperature}
+    found = _draw(sampler, levels, count, seed, settings, distinct=distinct)
+    posterior = found.posterior
+    if sampler.model.num_classes and posterior is None:  # the label was given
         posterior = sampler.digit_posterior(levels, rows=rows, freehand=freehand)
     nats = torch.tensor(found.nats, dtype=torch.float64)
     if posterior is not None and label is None:
@@ -69,7 +55,7 @@ def complete(
     order = nats[:count].argsort(stable=True).tolist()
     return {
         "levels": [found.levels[k] for k in order],
-        "labels": [found.labels[k] for k in order] if classes else None,
+        "labels": [found.labels[k] for k in order] if sampler.model.num_classes else None,
         "nats": rounded(nats[order]),
         "times": [found.times[k] for k in order],
         "posterior": None if posterior is None else rounded(posterior[0]),
@@ -80,6 +66,27 @@ def complete(
     }
 
 
+def _draw(
+    sampler: Sampler,
+    levels: Tensor,
+    count: int,
+    seed: int,
+    settings: dict[str, Any],
+    *,
+    distinct: bool,
+) -> "_Found":
+    """Draw completions; where they have to differ, with further seeds until there are enough of them."""
+    found = _Found()
+    for turn in range(1 + EXTRA_DRAWS * distinct):
+        turn_seed = (seed + turn * SEED_STEP) % SEED_LIMIT
+        samples = sampler.complete(
+            levels, count=count, seed=turn_seed, posterior=found.posterior, **settings
+        )
+        if not found.add(samples, merge=distinct) or len(found.levels) >= count:
+            break
+    return found
+
+
 class _Found:
     """Completions in the order drawn; with `merge`, those that look alike are counted as one."""
 
@@ -88,11 +95,13 @@ class _Found:
         self.labels: list[int] = []  # none without classes
         self.nats: list[float] = []
         self.times: list[int] = []
+        self.posterior: Tensor | None = None  # that the labels were drawn from
         self._places: dict[bytes, int] = {}
 
     def add(self, samples: Samples, *, merge: bool) -> bool:
         """Take in a draw. Returns whether it brought anything new."""
         before = len(self.levels)
+        self.posterior = samples.posterior
         labels = [] if samples.label is None else samples.label.tolist()
         nats = (-samples.log_prob.double().sum((1, 2, 3))).tolist()
         for k, image in enumerate(samples.levels.cpu()[:, 0]):
