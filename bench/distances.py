@@ -34,9 +34,9 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), in float64.
 
     The form of Heusel et al. 2017 (arXiv:1706.08500, equation 6), which is the square of Dowson and Landau's
-    distance (1982), on the features of a judge other than theirs. Few samples make it larger: compare
-    figures of equally many. The trace of the root is that of S C_b S with S = C_a^(1/2), which is
-    symmetric and has the eigenvalues of C_a C_b.
+    distance (1982), on the features of another judge. Few samples make it larger: compare figures of
+    equally many. The trace of the root is computed from S C_b S with S = C_a^(1/2), which is symmetric and
+    has the eigenvalues of C_a C_b.
 
     Example:
         >>> one = Gaussian(mean=np.zeros(2), covariance=np.eye(2))

@@ -18,7 +18,7 @@ from pixelcnn.data.freehand import (
 )
 from pixelcnn.data.freehand.hand import PAGE_PEN, THIN
 
-# How the test digits are drawn: the fields of `Hand` that differ from those of the plain hand.
+# How the test digits are drawn: the fields in which each `Hand` differs from the plain one.
 HANDS: dict[str, dict[str, float]] = {
     "as MNIST has them": {},
     "2 px left": {"shift_x": -2},

@@ -50,7 +50,7 @@ def make_reference(judge: Judge, images: Images) -> Reference:
 def measure_real(
     reference: Reference, images: Images, halves: Images
 ) -> tuple[Figures, Image.Image]:
-    """The figures of real digits; a completion of theirs is the digit itself.
+    """The figures of real digits: where a model completes a half, here the digit itself is read.
 
     Args:
         reference: to compare with.

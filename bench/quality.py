@@ -57,7 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
     add("--samples", type=int, default=10_000, help="digits to draw")
     add("--completions", type=int, default=2_000, help="test digits, at even steps, to complete")
-    add("--temperature", type=float, help="measure at this one too, beside 1")
+    add("--temperature", type=float, help="measure at this one and at 1")
     add("--seed", type=int, default=0, help="of samples and completions")
     add("--batch-size", type=int, default=250, help="drawn at once; another draws other digits")
     add("--judge", type=Path, default=Path("runs/judge"), help="folder that keeps the judge")
@@ -145,7 +145,7 @@ def check_model(model: PixelCNN) -> None:
 
 
 def temperatures(args: argparse.Namespace) -> list[float]:
-    """1, and the one that is asked for beside it."""
+    """1, and the one of the flag, if it is given."""
     asked = [] if args.temperature is None else [args.temperature]
     return list(dict.fromkeys([1.0, *asked]))
 

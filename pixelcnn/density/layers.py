@@ -131,7 +131,7 @@ class CausalConv2d(nn.Module):
         super().__init__()
         self.in_features, self.kernel_size = in_features, kernel_size
         self.pad, self.dilation = pad, dilation
-        # PyTorch's own first weights for a linear layer, which are those of a convolution too.
+        # PyTorch's initial weights of a linear layer; a convolution has the same.
         linear = nn.Linear(math.prod(kernel_size) * in_features, out_features)
         self.weight, self.bias = linear.weight, linear.bias
 

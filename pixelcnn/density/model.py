@@ -4,9 +4,9 @@ The joint distribution of an image is the product of its pixels' conditionals in
 (van den Oord et al. 2016, arXiv:1601.06759, equation 1); the channels of one pixel are independent given all
 earlier pixels. With classes the model is the mixture p(x) = mean over y of p(x | y).
 
-A model that knows two hands holds two such densities: MNIST's digits as they are, and digits as people draw
-them (`freehand=True`), at any place and size and with any pen. What the network is told is one number for
-both, the condition: label + classes * freehand.
+A model that knows two hands holds two such densities: one of MNIST's digits, and one of digits as people draw
+them (`freehand=True`), at any place and size and with any pen. The network is told class and hand as one
+number, the condition: label + classes * freehand.
 """
 
 import math
@@ -130,7 +130,7 @@ class PixelCNN(nn.Module):
         return logits.unflatten(-1, (self.config.in_channels, -1)).permute(0, 3, 1, 2, 4)
 
     def log_prob(self, levels: Tensor, label: Label = None, *, freehand: bool = False) -> Tensor:
-        """Log-probability of every sub-pixel in nats; the sum over C, H, W is that of the image.
+        """Log-probability of every sub-pixel in nats; their sum over C, H, W is the image's.
 
         Without a label, a model with classes gives the mixture's own conditionals by the chain rule, with
         channels innermost: log p(x_1..i) - log p(x_1..i-1), each the mean over the classes.

@@ -84,7 +84,7 @@ def complete(
         seed: of this draw alone; None takes a fresh one, which the result tells.
 
     Returns:
-        B * count samples, those of one image in a row.
+        B * count samples: first all of the first image, then all of the second.
 
     Raises:
         ValueError: if an argument is out of range, or the model is in training mode.

@@ -26,7 +26,7 @@ class _Line(NamedTuple):
     """Buffers of one row, for n images."""
 
     narrow: list[Tensor]  # of each block, what its masked convolution reads (W * n, D)
-    taps: list[list[Tensor]]  # the same, shifted to the right and as it is, (W, n, D)
+    taps: list[list[Tensor]]  # (W, n, D): the same shifted to the right, and not shifted
     a: Tensor  # (W * n, 2D)
     wide: Tensor  # (W * n, 2D)
     seen: Tensor  # (W * n, 2D)

@@ -1,9 +1,9 @@
 """The networks row by row: the arithmetic of `networks.py` as sampling needs it.
 
-`prepare_row` computes, once a row, everything that depends on earlier rows; `row` then maps any guess of
-the row to its logits, as often as the sampler likes. Convolutions are products of a matrix with what their
-kernels read, gathered; at small batches much of the time is that of calling operations, so buffers and
-the views into them are made once, each product adds to what is there, and the loops are `scripted`.
+`prepare_row` computes, once a row, everything that depends on earlier rows. `row` then maps a guess of the
+row to its logits, as often as the sampler asks. A convolution is a matrix product: what its kernel reads is gathered
+first. At small batches calling an operation takes longer than its arithmetic. So buffers and the views into
+them are made once, each product adds to what is there, and the loops are `scripted`.
 """
 
 from typing import Protocol
@@ -21,7 +21,7 @@ RowWeights = GatedRowWeights | ResidualRowWeights
 class Rows(Protocol):
     """One sweep over a batch of images from top to bottom, row by row.
 
-    Columns come first, (W, B, features), so that a shifted row, or a part of one, is contiguous.
+    Columns come first, (W, B, features): a shifted row, or a part of one, is then contiguous.
     """
 
     def prepare_row(self) -> None:
@@ -36,7 +36,7 @@ class Rows(Protocol):
         ...
 
     def push(self, x: Tensor) -> None:
-        """Append the row (W, B, C) as it is in the end: for every image its last guess."""
+        """Append the row (W, B, C) as it was drawn: for every image its last guess."""
         ...
 
 

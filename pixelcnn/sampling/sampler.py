@@ -40,9 +40,9 @@ class Samples:
 
 
 class Sampler:
-    """Draws digits from a model whose weights stay as they are.
+    """Draws digits from a model whose weights do not change.
 
-    It keeps weights in the order that rows need, and what the network makes of blank rows. Make a new one
+    It keeps copies of the weights in the order that rows need, and the features of blank rows. Make a new one
     when the weights have changed: it costs some milliseconds.
 
     Args:
@@ -214,7 +214,7 @@ def check_seed(seed: SupportsIndex | None) -> int:
 
 
 def _full_precision(model: PixelCNN) -> torch.autocast:
-    """Switch autocast off: digits and logits are those of the weights as they are."""
+    """Switch autocast off: sampling computes in the precision of the weights."""
     return torch.autocast(model.device.type, enabled=False)
 
 

@@ -167,7 +167,7 @@ def _results(record: Record) -> str:
 
 
 def _not_as_fitted(record: Record, metrics: dict[str, Any]) -> str:
-    """Where the figures are of other data than those of training."""
+    """Says so, if the figures were measured on other data than the model was fitted to."""
     fitted = (record.dataset, record.binarization)
     if not record.trained or fitted == (metrics["dataset"], metrics["binarization"]):
         return ""

@@ -43,7 +43,7 @@ def grids(folder: Path) -> dict[int, Path]:
 
 
 def locate(folder: Path) -> tuple[Path, Path]:
-    """The folder of the weights, and that of what is said of their training.
+    """The folder of the weights, and the folder with the record of their training.
 
     They are the same for a model; of a run the best weights are taken, unless `folder` names them.
 

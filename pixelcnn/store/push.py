@@ -34,7 +34,7 @@ def push(folder: Path, repo_id: str, *, private: bool = False, revision: str | N
     Args:
         folder: of a model, or of a run: then its best weights are pushed.
         repo_id: ns/name.
-        private: a new repository is for its owner only; one that exists stays as it is.
+        private: whether a new repository is for its owner only; one that exists is not changed.
         revision: branch to commit to, created if need be; main, if not given.
 
     Returns:

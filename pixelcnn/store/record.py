@@ -1,6 +1,7 @@
-"""What was recorded about weights: how they came about, losses and figures, in the files beside them.
+"""What was recorded about weights: how they came about, losses, figures.
 
-Figures lie beside exactly the weights that they were measured on; stages and losses in the folder of the run.
+The figures lie in the folder of the weights that they were measured on. Stages and losses lie in the folder of
+the run.
 """
 
 import json
@@ -33,7 +34,7 @@ LOGGED: Fields = {
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of weights beside themselves; None where it was not recorded."""
+    """What is known about weights; None where it was not recorded."""
 
     stages: Stages  # the stages that made them
     metrics: dict[str, Any] | None

@@ -1,7 +1,7 @@
 """How weights came about: `training.json`, a list of stages.
 
-A stage trains, or takes the mean of weights that there are. It begins with random weights, or with those of
-earlier stages, which come before it in the list. Weights are named by the SHA-256 of their file.
+A stage trains, or takes the mean of weights. It begins with random weights, or with the results of earlier
+stages, which come before it in the list. Weights are named by the SHA-256 of their file.
 """
 
 import json

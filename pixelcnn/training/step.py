@@ -33,8 +33,8 @@ def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate:
 def _compute_gradients(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor) -> Tensor:
     """Set the gradients of a batch; its loss in nats per image, a scalar.
 
-    On a CPU the batch is divided among threads, one thread an operation: threads that share each operation
-    wait for each other at its end, and beside other work they wait long.
+    On a CPU the batch is divided among threads, and each operation takes one thread. Threads that share an
+    operation wait for each other at its end; on a busy machine they wait long.
     """
     model = run.model
     params = list(model.parameters())

@@ -13,8 +13,8 @@ def draw(greys: Tensor, strokes: Strokes, hand: Hand) -> Tensor:
 
     Args:
         greys: (B, 1, H, W) uint8.
-        strokes: theirs.
-        hand: theirs.
+        strokes: the centre lines of these digits.
+        hand: how each is drawn.
 
     Returns:
         (B, 1, H, W) uint8. Ink that falls beside the pad is lost.

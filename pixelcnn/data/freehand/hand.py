@@ -108,7 +108,7 @@ def random_hands(greys: Tensor, strokes: Strokes, generator: torch.Generator) ->
 
     Args:
         greys: (B, 1, H, W) uint8.
-        strokes: theirs.
+        strokes: the centre lines of these digits.
         generator: source of the draw, on the device of `greys`.
 
     Returns:
@@ -155,7 +155,7 @@ def _legible(hand: Hand, strokes: Strokes, size: Tensor) -> Hand:
 
     Args:
         hand: how the digits are drawn.
-        strokes: theirs.
+        strokes: the centre lines of these digits.
         size: (B,) of the digits, as multiples of their size in the dataset.
     """
     width = strokes.widths * size
