@@ -1,9 +1,9 @@
 """The networks row by row: the arithmetic of `networks.py` as sampling needs it.
 
 `prepare_row` computes, once a row, everything that depends on earlier rows. `row` then maps a guess of the
-row to its logits, as often as the sampler asks. A convolution is a matrix product: what its kernel reads is gathered
-first. At small batches calling an operation takes longer than its arithmetic. So buffers and the views into
-them are made once, each product adds to what is there, and the loops are `scripted`.
+row to its logits, as often as the sampler asks. A convolution is a matrix product: what its kernel reads is
+gathered first. At small batches calling an operation takes longer than its arithmetic. So buffers and the
+views into them are made once, each product adds to what is there, and the loops are `scripted`.
 """
 
 from typing import Protocol

@@ -1,7 +1,7 @@
 """What was recorded about weights: how they came about, losses, figures.
 
-The figures lie in the folder of the weights that they were measured on. Stages and losses lie in the folder of
-the run.
+The figures lie in the folder of the weights that they were measured on. Stages and losses lie in the folder
+of the run.
 """
 
 import json

@@ -4,7 +4,7 @@ The loop writes no files. It calls whoever keeps them, after an epoch and at a c
 `run_folder.py`.
 
 What a step does follows from the config, the step's number and the state that a checkpoint holds. The order
-of the images and what is drawn of them are seeded by (seed, epoch); the learning rate is a function of the step.
+of the images and their random draws are seeded by (seed, epoch); the learning rate is a function of the step.
 """
 
 import math
