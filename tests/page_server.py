@@ -9,6 +9,7 @@ import io
 import shutil
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ from PIL import Image
 
 import pixelcnn
 from bench.page_server import ROOT, app, files
-from pixelcnn.store.folder import save
+from pixelcnn.density.reference import SHARES, Reference
+from pixelcnn.store.folder import TYPICALITY, save, sha256
 
 START_LIMIT_S = 180
 SPACE = "someone/digits"
@@ -52,9 +54,17 @@ def models_folder() -> Path:
     folder = Path(holder.name)
     for name, model in tiny_models().items():
         save(model, folder / name)
+        reference = replace(usual(model), weights_sha256=sha256(folder / name))
+        reference.save(folder / name / TYPICALITY)
     for name in ("metrics.json", "training.json", "log.jsonl", "samples.png"):
         shutil.copy(ROOT / "weights" / "binary" / name, folder / "binary")
     return folder
+
+
+def usual(model: pixelcnn.PixelCNN, *, up_to: float = 1e6) -> Reference:
+    """A reference to which drawings of less than so many nats are usual."""
+    nats = torch.linspace(0, up_to, len(SHARES)).repeat(model.config.height + 1, 1)
+    return Reference(nats, model.config.freehand, images=1)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from pixelcnn.store.folder import WEIGHTS, save
+from pixelcnn.store.folder import TYPICALITY, WEIGHTS, save
 from tests.page_browser import (
     devices,
     ink,
@@ -15,7 +15,7 @@ from tests.page_browser import (
     stroke,
     wait_for_completions,
 )
-from tests.page_server import picture_of_a_one, tiny_models
+from tests.page_server import picture_of_a_one, tiny_models, usual
 
 pytestmark = pytest.mark.browser
 
@@ -195,6 +195,22 @@ def test_a_digit_can_be_asked_for_and_others_drawn(visit):
         ".some((caption, k) => caption.textContent !== before[k])",
         arg=before,
     )
+
+
+def test_a_drawing_unlike_all_digits_is_said_to_be_one(visit, tab, tmp_path):
+    usual(tiny_models()["binary"], up_to=1).save(tmp_path / TYPICALITY)
+    tab.route("**/binary/typicality.json", lambda route: route.fulfill(path=tmp_path / TYPICALITY))
+    page = visit()
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    expect(
+        page.get_by_role("heading", name="Unlike any digit that the model knows")
+    ).to_be_visible()
+    tab.unroute_all()
+    page = visit()
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    expect(page.get_by_role("heading", name="Which digit is it?")).to_be_visible()
 
 
 @devices

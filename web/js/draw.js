@@ -14,6 +14,8 @@ import { freshSeed, natsSentence } from "./words.js";
 
 const MARGIN = 4; // the divider keeps this far from either end
 const FAINT = 0.4; // of the invitation
+const UNLIKE = 0.01; // the share of drawings of digits that are as improbable
+const UNLIKE_WORDS = "Unlike any digit that the model knows";
 
 export class DrawView {
   constructor(app, root) {
@@ -38,6 +40,7 @@ export class DrawView {
     );
     this.holder = root.querySelector(".completions");
     this.words = root.querySelector(".draw-explained");
+    this.posterior = root.querySelector(".posterior");
     this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
     this.tools = this.#makeTools();
   }
@@ -51,10 +54,9 @@ export class DrawView {
     }
     this.label = null;
     this.#forget();
-    this.root.querySelector(".posterior").hidden = !classes;
-    this.bars = makeBars(this.root.querySelector(".posterior .bars"), classes, (digit) =>
-      this.#choose(digit),
-    );
+    this.posterior.hidden = !classes;
+    const holder = this.posterior.querySelector(".bars");
+    this.bars = makeBars(holder, classes, (digit) => this.#choose(digit));
     this.starts.setModel();
     this.#changed();
   }
@@ -187,7 +189,7 @@ export class DrawView {
       const answer = await this.app.engine.complete(
         ask,
         (sample) => this.#add(sample, ask, version),
-        ({ posterior }) => ask.model === this.app.name && this.bars.set(posterior),
+        (known) => ask.model === this.app.name && this.#tell(known),
       );
       if (!answer || ask.model !== this.app.name) return;
       const { samples } = answer;
@@ -203,6 +205,14 @@ export class DrawView {
     const { models } = this.app;
     if (!models.isReady(name)) setText(this.words, "Fetching the model; you may draw already …");
     await models.ready(name);
+  }
+
+  /** How probable each digit is; a drawing unlike all digits is said to be one, whatever the bars say. */
+  #tell({ posterior, typicality = null }) {
+    const unlike = typicality !== null && typicality < UNLIKE;
+    this.bars.set(posterior);
+    this.posterior.classList.toggle("unlike", unlike);
+    setText(this.posterior.querySelector("h2"), unlike ? UNLIKE_WORDS : "Which digit is it?");
   }
 
   /** Show a completion as soon as it is drawn. */

@@ -55,7 +55,7 @@ export class Models {
   /** Resolves when the engine has the model. What failed is tried anew. */
   ready(name) {
     if (!this.#loads.has(name)) {
-      const load = this.engine.load(name, this.file(name, ""));
+      const load = this.#load(name);
       load.then(
         () => this.#ready.add(name),
         () => this.#loads.delete(name),
@@ -63,6 +63,14 @@ export class Models {
       this.#loads.set(name, load);
     }
     return this.#loads.get(name);
+  }
+
+  /** The weights; and what is usual to them, where that was measured. */
+  async #load(name) {
+    const usual = readText(this.file(name, "typicality.json"));
+    await this.engine.load(name, this.file(name, ""));
+    const reference = await usual;
+    if (reference) this.engine.calibrate?.(name, JSON.parse(reference));
   }
 
   /** Whether the engine has the model. */
