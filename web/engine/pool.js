@@ -83,13 +83,14 @@ class Slot {
     if (!this.task) return;
     const { id, message } = this.task;
     if (!this.worker) this.#start();
-    this.#bring(message.model);
+    this.bring(message.model);
     this.timer = setTimeout(() => this.#died("it says nothing"), SILENCE_MS);
     this.worker.postMessage({ id, ...message });
   }
 
   /** Make sure that the worker has a model. */
-  #bring(model) {
+  bring(model) {
+    if (!this.worker) return; // its successor is brought what it is asked for
     const place = this.models.indexOf(model);
     if (place >= 0) this.models.splice(place, 1);
     else this.worker.postMessage({ model, ...this.pool.files(model) });
@@ -238,6 +239,7 @@ export class Pool {
     for (const slot of this.slots) slot.forget(model);
     const files = { module, config, weights };
     this.#models.set(model, { files, config: checked.config, reference: null });
+    for (const slot of this.slots) slot.bring(model); // so that the first task need not wait for it
   }
 
   /**
