@@ -392,6 +392,23 @@ def test_one_sampler_serves_several_threads(architecture, likelihood):
 
 
 @architectures
+def test_one_model_serves_several_threads_by_the_short_way(architecture):
+    model = wild_model(toy_config(architecture, num_classes=3))
+    given = random_levels(model.config, 2)
+
+    def everything(seed):
+        drawn = generate(model, 7, seed=seed)
+        completed = complete(model, given, rows=2, count=3, seed=seed)
+        return drawn.levels, completed.levels, digit_posterior(model, given, rows=3)
+
+    seeds = range(8)
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(everything, seeds))
+    for seed, answers in zip(seeds, together, strict=True):
+        assert all(one.equal(other) for one, other in zip(answers, everything(seed), strict=True))
+
+
+@architectures
 @likelihoods
 def test_autocast_changes_no_digit_and_no_posterior(architecture, likelihood):
     model = wild_model(toy_config(architecture, likelihood, num_classes=3), dtype=torch.float32)

@@ -163,7 +163,7 @@ def test_evaluate_prints_one_json_object_last(weights, data_dir, capsys):
     assert figures["images"] == 20
     data = figures["dataset"], figures["split"], figures["binarization"], figures["levels"]
     assert data == ("MNIST", "test", "threshold", 2)
-    assert figures["ensemble"] is False
+    assert (figures["precision"], figures["ensemble"]) == ("fp32", False)
     file = (weights / "model.safetensors").read_bytes()
     assert figures["weights_sha256"] == hashlib.sha256(file).hexdigest()
     assert figures["nats_per_image"] > 0
