@@ -24,6 +24,12 @@ from tests.toys import random_levels, toy_config, wild_model
 SETUPS = list(
     itertools.product(["gated", "residual"], ["bernoulli", "categorical"], [0, 3], [1, 2])
 )
+
+
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 setups = pytest.mark.parametrize("setup", SETUPS, ids=lambda setup: "-".join(map(str, setup)))
 
 FOLDERS = [path.parent for path in sorted(Path("weights").glob("*/config.json"))]
@@ -115,7 +121,7 @@ def test_conditionals_of_the_weights(folder):
 
 @needs_node
 @setups
-@pytest.mark.parametrize("temperature", [1.0, 0.6, 0])
+@pytest.mark.parametrize("temperature", [1.0, slow(0.6), slow(0)])
 def test_digits_of_toys(setup, temperature, tmp_path):
     model = toy(setup)
     save(model, tmp_path)
@@ -449,6 +455,7 @@ def test_the_artefact_is_small():
     assert (WEB / "engine.wasm").stat().st_size < 40_000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("ziglang") is None,
     reason="The compiler is not here: pip install -r requirements-dev.txt brings ziglang.",
