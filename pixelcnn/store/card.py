@@ -7,7 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.store.folder import CURVES, LOG, SAMPLES, grids, run_of
-from pixelcnn.store.history import plain, told
+from pixelcnn.store.history import paragraphs, plain
 from pixelcnn.store.record import Record
 from pixelcnn.store.sources import DATASETS, VAN_DEN_OORD_A, VAN_DEN_OORD_B
 
@@ -188,7 +188,7 @@ def _architecture(model: PixelCNN) -> str:
 
 
 def _training(model: PixelCNN, record: Record, weights: Path) -> str:
-    parts = ["## Training", *(told(record.stages) or ["The settings were not recorded."])]
+    parts = ["## Training", *(paragraphs(record.stages) or ["The settings were not recorded."])]
     key = "validation_nats_per_image"
     if record.losses:
         best = min(record.losses, key=lambda entry: entry[key])

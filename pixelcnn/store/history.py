@@ -6,7 +6,7 @@ from pixelcnn.store.folder import TRAINING
 from pixelcnn.store.stages import Stage, Stages
 
 
-def told(stages: Stages) -> list[str]:
+def paragraphs(stages: Stages) -> list[str]:
     """Paragraphs on the stages that made the weights; none if they are not known.
 
     A sentence for each stage, then a table of the settings of those that trained.
