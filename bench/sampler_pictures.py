@@ -15,9 +15,10 @@ import pixelcnn
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAPER, GRID, TEXT = "#ffffff", "#d5d5d5", "#333333"
-INK, CHANGED, SETTLED = "#1f5fa8", "#e8710a", "#9fc3e8"
+INK, CHANGED, CLEARED, SETTLED = "#1f5fa8", "#e8710a", "#fbdcc0", "#9fc3e8"
 CELL, GAP, MARGIN = 14, 8, 10
 FONT = 13
+LEFT = 120  # of the cells; the names of the rows stand there
 
 
 @torch.inference_mode()
@@ -61,39 +62,36 @@ def cells(draw: ImageDraw.ImageDraw, row: list[str], left: int, top: int) -> Non
 
 def row_picture(levels: Tensor, rows: list[list[Tensor]], i: int) -> Image.Image:
     """The rows above row i, and below them row i after each of its passes."""
-    width = levels.shape[1]
-    left, states = 120, rows[i]
+    width, states = levels.shape[1], rows[i]
     above = range(max(0, i - 7), i)
     height = 2 * MARGIN + (len(above) + len(states)) * CELL + (len(states) + 1) * GAP + 30
-    sheet = Image.new("RGB", (left + width * CELL + 190, height), PAPER)
+    sheet = Image.new("RGB", (LEFT + width * CELL + 190, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(FONT)
     top = MARGIN
-    draw.text((MARGIN, top), "rows above", TEXT, font)
+    draw.text((MARGIN, top), "rows above", TEXT, ImageFont.load_default(FONT))
     for r in above:
-        cells(draw, [INK if v else PAPER for v in levels[r].tolist()], left, top)
+        cells(draw, [INK if v else PAPER for v in levels[r].tolist()], LEFT, top)
         top += CELL
     top += 2 * GAP
     for k, state in enumerate(states):
-        before = states[k - 1] if k else state
-        same = [a == b for a, b in zip(before.tolist(), state.tolist(), strict=True)]
-        shown = [
-            (INK if v else PAPER) if equal else (CHANGED if v else "#fbdcc0")
-            for v, equal in zip(state.tolist(), same, strict=True)
-        ]
-        cells(draw, shown, left, top)
-        draw.text((MARGIN, top - 1), f"pass {k}" if k else "the guess", TEXT, font)
-        note = "the row above"
-        if k:
-            changed = width - sum(same)
-            note = f"{changed} changed" if changed else "nothing changed: final"
-            settled = first_change(before, state)
-            if changed and settled:
-                y = top + CELL + 2
-                draw.line([left, y, left + settled * CELL - 2, y], fill=SETTLED, width=3)
-        draw.text((left + width * CELL + 10, top - 1), note, TEXT, font)
+        _state(draw, top, k, state, states[k - 1] if k else state)
         top += CELL + GAP
     return sheet
+
+
+def _state(draw: ImageDraw.ImageDraw, top: int, k: int, state: Tensor, before: Tensor) -> None:
+    """A row after pass k, or its guess for k = 0: what changed, what is final, and both in words."""
+    font, width, changed = ImageFont.load_default(FONT), len(state), int((state != before).sum())
+    pairs = zip(state.tolist(), (state == before).tolist(), strict=True)
+    shown = [(INK if v else PAPER) if equal else (CHANGED if v else CLEARED) for v, equal in pairs]
+    cells(draw, shown, LEFT, top)
+    final = first_change(before, state)
+    if changed and final:
+        line = top + CELL + 2
+        draw.line([LEFT, line, LEFT + final * CELL - 2, line], fill=SETTLED, width=3)
+    note = f"{changed} changed" if changed else "nothing changed: final"
+    draw.text((MARGIN, top - 1), f"pass {k}" if k else "the guess", TEXT, font)
+    draw.text((LEFT + width * CELL + 10, top - 1), note if k else "the row above", TEXT, font)
 
 
 def digit_picture(levels: Tensor, rows: list[list[Tensor]]) -> Image.Image:
