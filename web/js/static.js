@@ -1,8 +1,9 @@
-// Starts the page where it is plain files, with the models beside it.
+// Starts the page where it is plain files, with the models that its first tag names.
 
 import { start } from "./main.js";
 
-const folders = ["binary", "gray", "residual"].map((name) => [name, `../weights/${name}/`]);
+const { weights, models } = document.documentElement.dataset;
+const folders = models.split(" ").map((name) => [name, `${weights}${name}/`]);
 
 start(document.querySelector(".pixelcnn"), { models: Object.fromEntries(folders) });
 
