@@ -1,12 +1,12 @@
 // Draw: the upper part is yours, and while the pen moves, eight completions follow.
 
-import { makeBars } from "./bars.js";
 import { allDiffer, COMPLETIONS, Completions, scarcity } from "./completions.js";
 import { makeDivider } from "./divider.js";
 import { Ink, inkOf } from "./ink.js";
 import { MAX_SEED, pack, unpack, wholeNumber } from "./link.js";
 import { newestOnly } from "./newest.js";
 import { Pad } from "./pad.js";
+import { Posterior } from "./posterior.js";
 import { setAttribute, setText } from "./raster.js";
 import { Starts } from "./starts.js";
 import { Tools } from "./tools.js";
@@ -14,8 +14,6 @@ import { freshSeed, natsSentence } from "./words.js";
 
 const MARGIN = 4; // the divider keeps this far from either end
 const FAINT = 0.4; // of the invitation
-const UNLIKE = 0.01; // the share of drawings of digits that are as improbable
-const UNLIKE_WORDS = "Unlike any digit that the model knows";
 
 export class DrawView {
   constructor(app, root) {
@@ -40,23 +38,23 @@ export class DrawView {
     );
     this.holder = root.querySelector(".completions");
     this.words = root.querySelector(".draw-explained");
-    this.posterior = root.querySelector(".posterior");
+    this.posterior = new Posterior(root.querySelector(".posterior"), (digit) =>
+      this.#choose(digit),
+    );
     this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
     this.tools = this.#makeTools();
   }
 
   /** Start afresh, or go on with the same ink, for the model now chosen. */
   setModel() {
-    const { height, width, classes } = this.app.info;
+    const { height, width } = this.app.info;
     if (this.ink?.height !== height || this.ink?.width !== width) {
       this.ink = this.pad.ink = new Ink(height, width);
       this.rows = this.pad.rows = Math.floor(height / 2);
     }
     this.label = null;
     this.#forget();
-    this.posterior.hidden = !classes;
-    const holder = this.posterior.querySelector(".bars");
-    this.bars = makeBars(holder, classes, (digit) => this.#choose(digit));
+    this.posterior.setModel(this.app.info);
     this.starts.setModel();
     this.#changed();
   }
@@ -143,7 +141,7 @@ export class DrawView {
 
   #setLabel(label) {
     this.label = label;
-    this.bars.press(label);
+    this.posterior.press(label);
   }
 
   #setRows(rows) {
@@ -189,7 +187,7 @@ export class DrawView {
       const answer = await this.app.engine.complete(
         ask,
         (sample) => this.#add(sample, ask, version),
-        (known) => ask.model === this.app.name && this.#tell(known),
+        (known) => ask.model === this.app.name && this.posterior.show(known),
       );
       if (!answer || ask.model !== this.app.name) return;
       const { samples } = answer;
@@ -205,14 +203,6 @@ export class DrawView {
     const { models } = this.app;
     if (!models.isReady(name)) setText(this.words, "Fetching the model; you may draw already …");
     await models.ready(name);
-  }
-
-  /** How probable each digit is; a drawing unlike all digits is said to be one, whatever the bars say. */
-  #tell({ posterior, typicality = null }) {
-    const unlike = typicality !== null && typicality < UNLIKE;
-    this.bars.set(posterior);
-    this.posterior.classList.toggle("unlike", unlike);
-    setText(this.posterior.querySelector("h2"), unlike ? UNLIKE_WORDS : "Which digit is it?");
   }
 
   /** Show a completion as soon as it is drawn. */
