@@ -8,11 +8,12 @@ import { pathToFileURL } from "node:url";
 
 const [engineFolder, folder] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(resolve(engineFolder, name)));
-const { Engine, finish } = await load("engine.js");
+const { Engine, finish, Random } = await load("engine.js");
 const { drawClass, posterior } = await load("mixture.js");
 const module = new WebAssembly.Module(readFileSync(`${engineFolder}/engine.wasm`));
 const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
 const engine = new Engine(module, config, readFileSync(`${folder}/model.safetensors`));
+const random = new Random(module);
 const { classes, height, width, levels: K } = engine.config;
 const rows = height / 2;
 
@@ -34,7 +35,7 @@ const TASKS = {
   posterior: read,
   completions(seed) {
     const known = posterior(read(seed));
-    const labels = Array.from(engine.dice({ seed, count: 8 }), (each) =>
+    const labels = Array.from(random.dice({ seed, count: 8 }, engine.size), (each) =>
       classes ? drawClass(known, each) : null,
     );
     labels.forEach((label, index) => {

@@ -3,13 +3,15 @@
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { Engine, finish, Refusal } from "../web/engine/engine.js";
+import { Engine, finish, Random, Refusal } from "../web/engine/engine.js";
 import { drawClass, mixtureNats, posterior, uniformPosterior } from "../web/engine/mixture.js";
 import { golden } from "./engine_golden.mjs";
 
 const module = new WebAssembly.Module(
   readFileSync(new URL("../web/engine/engine.wasm", import.meta.url)),
 );
+
+const random = new Random(module);
 
 /** The class of each digit of a seed, as `Pool` draws it. */
 function drawLabels(engine, { rows, label, freehand, seed, count }) {
@@ -18,7 +20,7 @@ function drawLabels(engine, { rows, label, freehand, seed, count }) {
   const known = rows
     ? posterior(finish(engine.read({ rows, freehand })))
     : uniformPosterior(classes);
-  return Array.from(engine.dice({ seed, count }), (each) => drawClass(known, each));
+  return Array.from(random.dice({ seed, count }, engine.size), (each) => drawClass(known, each));
 }
 
 const KINDS = {

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { Engine, finish } from "../web/engine/engine.js";
+import { Engine, finish, Random } from "../web/engine/engine.js";
 import { drawClass, posterior, uniformPosterior } from "../web/engine/mixture.js";
 import { isSupported, Pool, Refusal } from "../web/engine/pool.js";
 
@@ -14,7 +14,9 @@ const folder = process.env.MODEL_FOLDER;
 const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
 const weights = readFileSync(`${folder}/model.safetensors`);
 const wasm = readFileSync(new URL("../web/engine/engine.wasm", import.meta.url));
-const engine = new Engine(new WebAssembly.Module(wasm), config, weights);
+const module = new WebAssembly.Module(wasm);
+const engine = new Engine(module, config, weights);
+const random = new Random(module);
 const size = config.in_channels * config.height * config.width;
 const levels = Uint8Array.from({ length: size }, (_, k) => (k % 3 === 0 ? 1 : 0));
 const rows = Math.floor(config.height / 2);
@@ -60,7 +62,7 @@ function alone({ levels, rows = 0, count, label = null, ...rest }) {
   const read = () =>
     rows ? posterior(finish(engine.read({ rows }))) : uniformPosterior(config.num_classes);
   const known = label === null ? read() : null;
-  const labels = Array.from(engine.dice({ seed: rest.seed, count }), (each) =>
+  const labels = Array.from(random.dice({ seed: rest.seed, count }, size), (each) =>
     known ? drawClass(known, each) : label,
   );
   return labels.map((each, index) =>

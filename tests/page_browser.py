@@ -129,14 +129,14 @@ NOTE = """() => {
   window.asked = [];
   const post = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (message) {
-    if (["read", "draw"].includes(message.kind)) window.asked.push({ ...message, levels: null });
+    if (message.kind) window.asked.push({ ...message, levels: null });
     post.call(this, message);
   };
 }"""
 
 
 def note_tasks(page):
-    """Note what workers are to read and draw from now on; returns a function that tells it."""
+    """From now on note what workers are asked to do; returns a function that tells it: kind, freehand, ..."""
     page.evaluate(NOTE)
     return lambda: page.evaluate("window.asked")
 

@@ -11,6 +11,7 @@ const BLANK = 1;
 const MAX_BLOCKS = 64; // as in src/model.h
 const MAX_MEGABYTES = 512; // as in build.py
 const MAX_COUNT = 4096; // digits of one seed
+const MAX_SEED = 2 ** 32 - 1;
 
 function check(name, value, low, high) {
   if (!Number.isInteger(value) || value < low || value > high) {
@@ -67,6 +68,31 @@ export function checkModel(config, weights) {
     );
   }
   return { config: c, left, tensors, count };
+}
+
+/** PyTorch's random numbers, without a model. */
+export class Random {
+  #wasm;
+  #address;
+
+  /** @param {WebAssembly.Module} module compiled from engine.wasm */
+  constructor(module) {
+    this.#wasm = new WebAssembly.Instance(module).exports;
+    this.#address = this.#wasm.tensors(MAX_COUNT); // memory that no tensor is going to need
+  }
+
+  /**
+   * The uniforms that draw the classes of a seed's digits: they come after those of all pixels.
+   * @param {{seed: number, count: number}} request
+   * @param {number} size sub-pixels of a digit
+   * @returns {Float32Array} (count)
+   */
+  dice({ seed, count }, size) {
+    check("seed", seed, 0, MAX_SEED);
+    check("count", count, 1, MAX_COUNT);
+    this.#wasm.rand(seed, count * size, count, this.#address);
+    return new Float32Array(this.#wasm.memory.buffer, this.#address, count).slice();
+  }
 }
 
 export class Engine {
@@ -152,7 +178,7 @@ export class Engine {
 
   /** Numbers skip, skip + 1, ... of `torch.rand` with a seed. */
   rand(seed, skip, count) {
-    check("seed", seed, 0, 2 ** 32 - 1);
+    check("seed", seed, 0, MAX_SEED);
     const numbers = new Float32Array(count);
     for (let at = 0; at < count; at += this.size) {
       const part = Math.min(this.size, count - at);
@@ -160,12 +186,6 @@ export class Engine {
       numbers.set(this.#floats(this.#wasm.uniforms(), part), at);
     }
     return numbers;
-  }
-
-  /** The uniforms that draw the classes of `count` digits: they come after those of all pixels. */
-  dice({ seed, count }) {
-    check("count", count, 1, MAX_COUNT);
-    return this.rand(seed, count * this.size, count);
   }
 
   /** Take a drawing, levels (channels, height, width). What was read above its first change stays known. */
@@ -216,7 +236,7 @@ export class Engine {
     check("rows", rows, 0, this.config.height);
     check("count", count, 1, MAX_COUNT);
     check("index", index, 0, count - 1);
-    check("seed", seed, 0, 2 ** 32 - 1);
+    check("seed", seed, 0, MAX_SEED);
     if (!(temperature >= 0 && temperature < Infinity)) {
       throw new Refusal(`temperature must be finite and 0 or more, got ${temperature}.`);
     }

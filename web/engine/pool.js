@@ -5,7 +5,7 @@
 // takes a digit of one of its classes first. Of each kind of request the newest wins: the one before it resolves
 // to null.
 
-import { checkModel, Refusal } from "./engine.js";
+import { checkModel, Random, Refusal } from "./engine.js";
 import {
   drawClass,
   mixtureNats,
@@ -236,6 +236,7 @@ export class Pool {
     const checked = checkModel(config, weights);
     this.module ??= fetchBytes(this.wasm).then((bytes) => WebAssembly.compile(bytes));
     const module = await this.module;
+    this.random ??= new Random(module);
     for (const slot of this.slots) slot.forget(model);
     const files = { module, config, weights };
     this.#models.set(model, { files, config: checked.config, reference: null });
@@ -369,16 +370,12 @@ export class Pool {
     return lane.stale || samples.includes(null) ? null : samples;
   }
 
-  /**
-   * The class of each digit of a seed: the one that is asked for, or drawn.
-   * @param {Promise<{posterior: Float32Array | null} | null>} known how probable each class is
-   * @returns {Promise<(number | null)[] | null>} null if dropped
-   */
-  async #labels(lane, { model, seed, count, label }, known) {
-    if (label !== null || !this.config(model).classes) return Array(count).fill(label);
-    const drawing = this.#run(lane, { kind: "dice", model, seed, count });
-    const [dice, read] = await Promise.all([drawing, known]);
-    return dice && read && Array.from(dice, (each) => drawClass(read.posterior, each));
+  /** The class of each digit of a seed: the one that is asked for, or drawn of these probabilities. */
+  #labels({ model, seed, count, label }, probabilities) {
+    const { classes, channels, height, width } = this.config(model);
+    const dice = this.random.dice({ seed, count }, channels * height * width);
+    const any = label === null && classes > 0;
+    return Array.from(dice, (each) => (any ? drawClass(probabilities, each) : label));
   }
 
   /**
@@ -391,9 +388,9 @@ export class Pool {
     const { model, count = 16, seed, label = null, temperature = 1, freehand = false } = request;
     const lane = this.#begin("sample");
     const message = { model, rows: 0, count, seed, temperature, freehand };
-    const known = { posterior: uniformPosterior(this.config(model).classes) };
-    const labels = await this.#labels(lane, { ...message, label }, known);
-    const samples = labels && (await this.#draw(lane, message, { labels, onEach }));
+    const known = uniformPosterior(this.config(model).classes);
+    const labels = this.#labels({ ...message, label }, known);
+    const samples = await this.#draw(lane, message, { labels, onEach });
     return samples && { samples, seed };
   }
 
@@ -419,12 +416,13 @@ export class Pool {
       return known;
     });
     reading.catch(() => {}); // where a draw is refused as well, that is what the caller is told
+    // Only where the class is to be drawn do the completions wait for the posterior.
+    const any = label === null ? await reading : null;
+    if (label === null && !any) return null;
+    const surprise = any?.posterior?.map((p) => -Math.log(p));
     for (let turn = 0; turn <= EXTRA_DRAWS && found.wanting; turn++) {
       message.seed = (seed + turn * SEED_STEP) % 2 ** 32;
-      // Only where the class is to be drawn do the completions wait for the posterior.
-      const labels = await this.#labels(lane, { ...message, label }, reading);
-      if (!labels) return null;
-      const surprise = label === null ? (await reading).posterior?.map((p) => -Math.log(p)) : null;
+      const labels = this.#labels({ ...message, label }, any?.posterior);
       const tell = turn ? null : (sample) => onEach?.(withClass(sample, surprise));
       const drawing = { labels, guesses: guesses(turn), onEach: tell };
       const samples = await this.#draw(lane, message, drawing);
