@@ -48,7 +48,7 @@ export function finish(task) {
  * @property {Float32Array} entropy nats
  * @property {Float32Array} expected mean level / (K-1): the probability of ink for K = 2
  * @property {number | null} label its class, given or drawn
- * @property {number} passes row passes
+ * @property {number} passes over whole rows: the columns computed, divided by the width
  */
 
 /**
@@ -249,7 +249,12 @@ export class Engine {
     wasm.rand(seed, index * this.size, this.size, wasm.uniforms());
     while (wasm.step()) yield;
     const levels = this.#bytes(wasm.levels());
-    return { levels, label, passes: wasm.passes(), ...this.#trace(wasm.drawn_trace()) };
+    return {
+      levels,
+      label,
+      passes: wasm.computed() / this.config.width,
+      ...this.#trace(wasm.drawn_trace()),
+    };
   }
 
   /** Logits of the row that was computed last, (width, channels * parameters): for the tests. */

@@ -30,7 +30,8 @@ static float **own;       // feature rows of the sweep itself
 static float *uniforms;   // (channels, height, width)
 static uint8_t *guess;    // (channels, height, width)
 static float temperature;
-static int guessed, passes, next_row;
+static int guessed, next_row;
+static int computed;      // columns so far, each as often as it was computed
 
 static void above(Rows *const *images, int n, int i) {
   if (!config.residual) gated_above(images, n, i);
@@ -40,8 +41,8 @@ static void begin(Rows *r, int i) {
   if (config.residual) residual_begin(r, i); else gated_begin(r, i);
 }
 
-static void row(const Rows *r, int i, int from) {
-  if (config.residual) residual_row(r, i, from); else gated_row(r, i, from);
+static void row(const Rows *r, int i, int from, int to) {
+  if (config.residual) residual_row(r, i, from, to); else gated_row(r, i, from, to);
 }
 
 static const float *logits_at(int column, int channel) {
@@ -136,7 +137,7 @@ static void read_row(Rows *const *some, int n, int i) {
   for (int k = 0; k < n; k++) {
     Rows *r = some[k];
     begin(r, i);
-    row(r, i, 0);
+    row(r, i, 0, config.width);
     trace(r, i);
     r->known++;
   }
@@ -178,7 +179,7 @@ EXPORT(start) void start(int which, int condition, int rows, float at_temperatur
   sweep.above = next_row = rows;
   temperature = at_temperature;
   guessed = from_guess;
-  passes = 0;
+  computed = 0;
   for (int k = 0; k < table_size(); k++)
     sweep.feature[k] = (k % config.height < rows ? source->feature : own)[k];
   for (int c = 0; c < config.channels; c++)
@@ -196,23 +197,28 @@ static int first_guess(int channel, int i, int column) {
   return i ? *level_at(image.levels, channel, i - 1, column) : 0;
 }
 
-// Iterate row i to its fixed point: every pixel is the draw for its uniform, given the pixels before it.
-// Up to the first change of a pass everything is final; only what lies right of it is computed again.
+enum { WINDOW = 8 }; // columns that are computed at once: a change costs no more than what is left of them
+
+// Iterate row i to its fixed point: every pixel is the draw for its uniform, given the pixels before it. Up to the
+// first change of a pass everything is final; only what lies right of it is computed again.
 static void settle(int i) {
+  const int W = config.width;
   for (int c = 0; c < config.channels; c++)
-    for (int j = 0; j < config.width; j++) set_level(&image, c, i, j, first_guess(c, i, j));
-  for (int from = 0, changed; from < config.width; from = changed + 1) {
-    changed = config.width;
-    row(&sweep, i, from);
-    passes++;
-    for (int j = config.width - 1; j >= from; j--)
+    for (int j = 0; j < W; j++) set_level(&image, c, i, j, first_guess(c, i, j));
+  for (int from = 0; from < W;) {
+    const int to = from + WINDOW < W ? from + WINDOW : W;
+    row(&sweep, i, from, to);
+    computed += to - from;
+    int final = to;
+    for (int j = to - 1; j >= from; j--)
       for (int c = 0; c < config.channels; c++) {
-        const int at = (c * config.height + i) * config.width + j;
+        const int at = (c * config.height + i) * W + j;
         const int level = draw(logits_at(j, c), uniforms[at], temperature);
         if (level == image.levels[at]) continue;
         set_level(&image, c, i, j, level);
-        changed = j;
+        final = j + 1;
       }
+    from = final;
   }
 }
 
@@ -245,7 +251,7 @@ EXPORT(incoming) uint8_t *incoming_address(void) { return incoming; }
 EXPORT(guess) uint8_t *guess_address(void) { return guess; }
 EXPORT(uniforms) float *uniforms_address(void) { return uniforms; }
 EXPORT(levels) uint8_t *levels_address(void) { return image.levels; }
-EXPORT(passes) int passes_taken(void) { return passes; }
+EXPORT(computed) int columns_computed(void) { return computed; }
 // Log-probability, entropy and expected level of every sub-pixel, one after the other: of the digit drawn,
 // and of a drawing's rows as read.
 EXPORT(drawn_trace) float *drawn_trace(void) { return sweep.log_prob; }

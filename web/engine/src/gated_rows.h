@@ -75,18 +75,18 @@ static void gated_begin(const Rows *r, int i) {
   }
 }
 
-// The horizontal stack for the pixels as they are, in columns `from` on; left of them it is known.
-static void gated_row(const Rows *r, int i, int from) {
-  const int W = config.width, C = config.channels, n = W - from;
+// The horizontal stack for the pixels as they are, from column `from` to `to`; left of them it is known.
+static void gated_row(const Rows *r, int i, int from, int to) {
+  const int C = config.channels, n = to - from;
   linear(&net.first_left, input_at(r->image, i, from - config.left), C, n, net.first_bias, 0, line.h[0] + from * E);
   for (int k = 0; k < config.horizontal_blocks; k++) {
     const Block *b = &net.horizontal[k];
     const float *h = line.h[k];
-    shifted(h, -b->dilation, from, W, E, line.seen, 2 * E);
-    shifted(h, 0, from, W, E, line.seen + E, 2 * E);
+    shifted(h, -b->dilation, from, to, E, line.seen, 2 * E);
+    shifted(h, 0, from, to, E, line.seen + E, 2 * E);
     linear(&b->conv, line.seen + from * 2 * E, 2 * E, n, line.links[k] + from * 2 * E, 2 * E, line.x);
     gate(line.x, zeros, n, E, line.g);
     linear(&b->out, line.g, E, n, h + from * E, E, line.h[k + 1] + from * E);
   }
-  head(line.h[config.horizontal_blocks], from);
+  head(line.h[config.horizontal_blocks], from, to);
 }

@@ -124,15 +124,12 @@ static void add(const float *bias, int rows, int features, float *y) {
       wasm_v128_store(y + k, sum4(y + k, bias + k));
 }
 
-// From columns `from` on: column j of y gets column j + shift of x, or zeros beside the image (x NULL: all
-// zeros). Columns of y are `step` apart.
-static void shifted(const float *x, int shift, int from, int width, int features, float *y, int step) {
+// From column `from` to `to`: column j of y gets column j + shift of x, or zeros left of the image. Columns of y are
+// `step` apart.
+static void shifted(const float *x, int shift, int from, int to, int features, float *y, int step) {
   const size_t bytes = (size_t)features * sizeof(float);
-  for (int j = from; j < width; j++) {
-    const int source = j + shift;
-    if (x && source >= 0 && source < width)
-      __builtin_memcpy(y + j * step, x + source * features, bytes);
-    else
-      __builtin_memset(y + j * step, 0, bytes);
+  for (int j = from; j < to; j++) {
+    if (j + shift >= 0) __builtin_memcpy(y + j * step, x + (j + shift) * features, bytes);
+    else __builtin_memset(y + j * step, 0, bytes);
   }
 }

@@ -13,9 +13,9 @@ static void residual_begin(Rows *r, int i) {
   }
 }
 
-// All blocks for the pixels as they are, in columns `from` on; left of them what they read is known.
-static void residual_row(const Rows *r, int i, int from) {
-  const int W = config.width, C = config.channels, n = W - from;
+// All blocks for the pixels as they are, from column `from` to `to`; left of them what they read is known.
+static void residual_row(const Rows *r, int i, int from, int to) {
+  const int C = config.channels, n = to - from;
   float *a = line.h[0] + from * E;
   linear(&net.first_left, input_at(r->image, i, from - REACH), C, n, line.first + from * E, E, a);
   for (int k = 0; k < config.blocks; k++) {
@@ -24,12 +24,12 @@ static void residual_row(const Rows *r, int i, int from) {
     relu(a, n * E, line.x);
     linear(&b->down, line.x, E, n, b->down_bias, 0, narrow + from * D);
     relu(narrow + from * D, n * D, narrow + from * D);
-    shifted(narrow, -b->dilation, from, W, D, line.seen, 2 * D);
-    shifted(narrow, 0, from, W, D, line.seen + D, 2 * D);
+    shifted(narrow, -b->dilation, from, to, D, line.seen, 2 * D);
+    shifted(narrow, 0, from, to, D, line.seen + D, 2 * D);
     linear(&b->conv, line.seen + from * 2 * D, 2 * D, n, line.links[k] + from * D, D, line.g);
     relu(line.g, n * D, line.g);
     add(b->out_bias, n, E, a);
     linear(&b->out, line.g, D, n, a, E, a);
   }
-  head(line.h[0], from);
+  head(line.h[0], from, to);
 }

@@ -123,9 +123,9 @@ static void convolve(Rows *const *images, int n, int k, int i, float *y) {
     from_points(line.products + m * v->tiles * out, tiles * out, W, out, d, y + m * W * out);
 }
 
-// The head: from features (width, E) to logits, for columns `from` on.
-static void head(const float *x, int from) {
-  const int n = config.width - from, hidden = net.hidden.out;
+// The head: from features (width, E) to logits, from column `from` to `to`.
+static void head(const float *x, int from, int to) {
+  const int n = to - from, hidden = net.hidden.out;
   float *y = line.hidden + from * hidden;
   relu(x + from * E, n * E, line.seen);
   linear(&net.hidden, line.seen, E, n, net.hidden_bias, 0, y);
