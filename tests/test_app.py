@@ -14,6 +14,8 @@ from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.service import Service
 from tests.page_server import server_url, tiny_models
 
+pytestmark = pytest.mark.slow  # a server starts for these
+
 SIZE = 28
 BLANK = [[0] * SIZE for _ in range(SIZE)]
 
@@ -167,7 +169,6 @@ print("torch._dynamo" in sys.modules)
 """
 
 
-@pytest.mark.slow
 def test_the_app_starts_without_plots_data_stubs_of_gradio_or_a_compiler():
     answer = subprocess.run(
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
