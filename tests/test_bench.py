@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from bench import training
+from bench import page_profile, training
 from bench.reference import PlainRun, plain
 from pixelcnn.config import TrainConfig
 from pixelcnn.training.run import start
@@ -77,3 +77,18 @@ def test_a_time_that_is_none_is_refused():
     sentence = "--minutes must be above 0, and 1440 at most, got 0."
     with pytest.raises(SystemExit, match=exactly(sentence)):
         training.main(["--minutes", "0"])
+
+
+def test_time_inside_of_another_event_is_counted_there_alone():
+    main = {"pid": 1, "tid": 2}
+    events = [
+        {**main, "ph": "M", "name": "thread_name", "args": {"name": "CrRendererMain"}},
+        {**main, "ph": "X", "name": "FunctionCall", "ts": 0, "dur": 10_000},
+        {**main, "ph": "X", "name": "Layout", "ts": 2_000, "dur": 3_000},
+        {**main, "ph": "X", "name": "FunctionCall", "ts": 3_000, "dur": 1_000},
+        {**main, "ph": "X", "name": "Paint", "ts": 20_000, "dur": 4_000},
+        {"pid": 1, "tid": 3, "ph": "X", "name": "Paint", "ts": 0, "dur": 9_000},
+        {**main, "ph": "X", "name": "SomethingElse", "ts": 0, "dur": 9_000},
+    ]
+    expected = {"scripts": 8.0, "styles and layout": 2.0, "painting": 4.0}
+    assert page_profile.own_times(events) == expected
