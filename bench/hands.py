@@ -28,7 +28,6 @@ from bench.tops import (
     figures_of,
     flagged,
     knows_condition,
-    knows_typicality,
     measure,
     pool,
     typicalities,
@@ -133,7 +132,7 @@ def measure_condition(reader: Reader, judge: Judge, digits: Images) -> Figures:
 
 def measure_others(reader: Reader, count: int) -> Figures | None:
     """The shares of letters and scribbles that are flagged; None where the model cannot tell."""
-    if not knows_typicality(reader.model):
+    if not knows_condition(reader.model):
         return None
     greys, names = draw_letters(count, reader.seed)
     typical = typicalities(dataclasses.replace(reader, progress="letters"), greys)

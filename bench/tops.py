@@ -1,6 +1,6 @@
 """The figures of `bench.hands`: what a model makes of the tops of drawings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,16 +47,7 @@ class Answers:
 
 def knows_condition(model: PixelCNN) -> bool:
     """Whether the model tells MNIST's digits from free-hand ones."""
-    return bool(getattr(model.config, "freehand", False))
-
-
-def knows_typicality(model: PixelCNN) -> bool:
-    """Whether the package and the model tell how unusual a drawing is."""
-    return _typicality() is not None and knows_condition(model)
-
-
-def _typicality() -> Callable[..., Tensor] | None:
-    return getattr(pixelcnn, "typicality", None)
+    return model.config.freehand
 
 
 def measure(reader: Reader, judge: Judge, images: Images) -> tuple[Figures, Answers]:
@@ -138,13 +129,12 @@ def flagged(reader: Reader, greys: Tensor) -> float | None:
 
 def typicalities(reader: Reader, greys: Tensor) -> Tensor | None:
     """The typicality (N,) of the tops of drawings (N, 1, H, W), as free-hand ones."""
-    typicality = _typicality() if reader.freehand and knows_condition(reader.model) else None
-    if typicality is None:
+    if not (reader.freehand and knows_condition(reader.model)):
         return None
     levels, rows = quantize(greys, reader.model.config.levels), top_rows(quantize(greys, 2))
     typical = torch.empty(len(greys))
     for _, index, count in _batches(reader, rows):
-        typical[index] = typicality(reader.model, levels[index], rows=count).cpu().float()
+        typical[index] = pixelcnn.typicality(reader.model, levels[index], rows=count).cpu().float()
     return typical
 
 

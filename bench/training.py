@@ -9,7 +9,6 @@ on validation images, with averaged weights, at every tenth of the time, and one
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from examples import minimal
 from pixelcnn.data.datasets import Images, evaluation_levels, load_images, training_batches
 from pixelcnn.density.model import CHUNK, PixelCNN
 from pixelcnn.training.flags import configs, parse_args
+from pixelcnn.training.optimizers import cosine_factor
 from pixelcnn.training.run import start
 from pixelcnn.training.step import train_step
 
@@ -90,7 +90,7 @@ def ours(images: Images, precision: str) -> Learner:
 
     def step(levels: Tensor, labels: Tensor, over: float) -> None:
         run.model.train()
-        rate = min(1.0, (run.step + 1) / config.warmup_steps) * (1 + math.cos(math.pi * over)) / 2
+        rate = cosine_factor(config, run.step, over)
         train_step(run, levels, labels, torch.zeros(len(labels), dtype=torch.bool), rate)
         run.step += 1
 

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pixelcnn.config import Dataset
 from pixelcnn.data.datasets import (
-    default_binarization,
     evaluation_levels,
     freehand_images,
     load_images,
@@ -21,8 +19,8 @@ from pixelcnn.density.model import CHUNK
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.density.typicality import measure_reference
 from pixelcnn.devices import autocast, pick_device
-from pixelcnn.store.folder import TYPICALITY, load_folder, locate, run_of, sha256
-from pixelcnn.store.record import read_record
+from pixelcnn.evaluate import what_to_measure
+from pixelcnn.store.folder import TYPICALITY, load_folder, locate, sha256
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -62,13 +60,11 @@ def run(args: argparse.Namespace) -> Reference:
     path.unlink(missing_ok=True)  # what lies there may be of other weights
     device = pick_device(args.device)
     model = load_folder(folder, device)
-    record = read_record(folder, run_of(folder))
-    dataset: Dataset = record.dataset or "MNIST"  # type: ignore[assignment]
-    binarization = record.binarization or default_binarization(model.config.levels)
+    dataset, binarization = what_to_measure(folder, model.config.levels)
     images = load_images(dataset, args.data_dir, "validation", device).every(args.limit)
     if model.config.freehand:
         images = freehand_images(images, "validation")
-    levels = evaluation_levels(images, model.config.levels, binarization, "validation")  # type: ignore[arg-type]
+    levels = evaluation_levels(images, model.config.levels, binarization, "validation")
     with autocast(device, args.precision):
         batches = (part.long() for part in tqdm(levels.split(CHUNK), unit="batch", disable=None))
         reference = measure_reference(model, batches, weights_sha256=sha256(folder))

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
     folder = fetch(args.weights)
     model = load(folder, device=device)
     num_levels = model.config.levels
-    dataset, binarization = what_to_measure(args, folder, num_levels)
+    dataset, binarization = what_to_measure(folder, num_levels, args.dataset, args.binarization)
     images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
     levels = evaluation_levels(images, num_levels, binarization, args.split)
     batches = torch.arange(len(images)).split(args.batch_size)
@@ -93,22 +93,30 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
 
 
 def what_to_measure(
-    args: argparse.Namespace, folder: Path, levels: int
+    folder: Path,
+    num_levels: int,
+    asked_dataset: Dataset | None = None,
+    asked_binarization: Binarization | None = None,
 ) -> tuple[Dataset, Binarization]:
-    """The data that the flags ask for, or else those that the weights were fitted to.
+    """The data that are asked for, or else those that the weights were fitted to.
 
     What is other than in training is said on stderr.
+
+    Args:
+        folder: of the weights.
+        num_levels: K.
+        asked_dataset, asked_binarization: None for those of training.
 
     Raises:
         ValueError: in one sentence, if a record is damaged, or the binarization does not fit the levels.
     """
     record = read_record(folder, run_of(folder))
-    dataset = args.dataset or record.dataset or "MNIST"
+    dataset = asked_dataset or record.dataset or "MNIST"
     if dataset not in get_args(Dataset):
         raise ValueError(f"The weights were fitted to {dataset}: give --dataset.")
-    wanted = args.binarization or record.binarization or default_binarization(levels)
+    wanted = asked_binarization or record.binarization or default_binarization(num_levels)
     binarization = cast(Binarization, wanted)
-    check_binarization(levels, binarization)
+    check_binarization(num_levels, binarization)
     for fitted, asked in ((record.dataset, dataset), (record.binarization, binarization)):
         if fitted not in (None, asked):
             print(f"The weights were fitted to {fitted}; this measures {asked}.", file=sys.stderr)

@@ -196,7 +196,7 @@ def stochastic(weights, tmp_path):
 
 def chosen(capsys, folder, *flags):
     args = evaluate.parse_args([str(folder), *flags])
-    data = evaluate.what_to_measure(args, folder, 2)
+    data = evaluate.what_to_measure(folder, 2, args.dataset, args.binarization)
     return data, capsys.readouterr().err.splitlines()
 
 

@@ -20,11 +20,18 @@ def learning_rate_factor(config: TrainConfig, step: int, steps_per_epoch: int) -
         >>> [learning_rate_factor(config, step, 10) for step in (0, 3, 9, 10)]
         [0.25, 1.0, 1.0, 0.5]
     """
-    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
     if config.schedule == "exponential":
-        return warmup * config.gamma ** (step // steps_per_epoch)
-    done = step / (config.epochs * steps_per_epoch)
-    return warmup * 0.5 * (1 + math.cos(math.pi * done))
+        return _warmup(config, step) * config.gamma ** (step // steps_per_epoch)
+    return cosine_factor(config, step, step / (config.epochs * steps_per_epoch))
+
+
+def cosine_factor(config: TrainConfig, step: int, done: float) -> float:
+    """The share that a step takes once `done` of the run, 0 to 1, is over: warm-up, and a cosine to zero."""
+    return _warmup(config, step) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _warmup(config: TrainConfig, step: int) -> float:
+    return min(1.0, (step + 1) / max(1, config.warmup_steps))
 
 
 def make_optimizers(model: PixelCNN, config: TrainConfig) -> list[torch.optim.Optimizer]:
