@@ -72,15 +72,16 @@ export class DrawView {
   }
 
   state() {
-    const { levels: count, width } = this.app.info;
+    const { levels: count } = this.app.info;
     const { ink, rows, seed, label } = this;
-    const packed = ink.empty ? null : pack(ink.levels(count).subarray(0, rows * width), count);
-    return { rows, seed, label, ink: packed };
+    return { rows, seed, label, ink: pack(ink.levels(count), count) };
   }
 
   restore(query) {
     const { height, classes, levels: count } = this.app.info;
-    const levels = query.get("ink") && unpack(query.get("ink"), this.app.info);
+    // The ink that is here may have shades that the address does not tell.
+    const packed = query.get("ink") ?? "";
+    const levels = packed !== this.state().ink && unpack(packed, this.app.info);
     if (levels) this.#start(inkOf(levels, count));
     this.seed = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? this.seed;
     this.#setLabel(wholeNumber(query.get("label"), 0, classes - 1));
@@ -168,6 +169,7 @@ export class DrawView {
     setAttribute(this.pad.canvas, "data-version", String(ink.version));
     this.moveDivider();
     this.#paint();
+    this.app.history.note();
     if (this.app.view !== this) return;
     const { name: model, info } = this.app;
     // Rows below the divider are not part of the question.

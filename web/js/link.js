@@ -1,24 +1,35 @@
 // A link to what is on the screen: settings as query parameters, images as packed bits.
 
 /** Where the page lives for others: in a Space, people see the Hub's address, not the frame's. */
-export function address(space, parameters) {
+export function address(space, query) {
   const base = space
     ? `https://huggingface.co/spaces/${space}`
     : location.origin + location.pathname;
-  const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "");
-  return `${base}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+  return `${base}?${query}`;
+}
+
+/** Parameters as text; none for null or nothing. */
+export function texts(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => (value ?? "") !== "");
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+}
+
+/** A query with these parameters in place of all of these names; what others put into it stays. */
+export function kept(query, names, parameters) {
+  const others = [...query].filter(([name]) => !names.includes(name));
+  return new URLSearchParams([...Object.entries(texts(parameters)), ...others]);
 }
 
 export const MAX_SEED = 2 ** 32 - 1;
 
 const bitsOf = (count) => Math.ceil(Math.log2(count));
 
-/** Levels 0..count-1 as URL-safe base64. */
+/** Levels 0..count-1 as URL-safe base64, without the blank end. */
 export function pack(levels, count) {
   const bits = Array.from(levels, (level) => level.toString(2).padStart(bitsOf(count), "0")).join(
     "",
   );
-  const bytes = bits.match(/.{1,8}/g) ?? [];
+  const bytes = bits.replace(/0+$/, "").match(/.{1,8}/g) ?? [];
   const text = String.fromCharCode(...bytes.map((byte) => Number.parseInt(byte.padEnd(8, "0"), 2)));
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

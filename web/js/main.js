@@ -2,8 +2,9 @@
 
 import { isSupported, Pool, Refusal } from "../engine/pool.js";
 import { DrawView } from "./draw.js";
+import { History } from "./history.js";
 import { HowView } from "./how.js";
-import { address } from "./link.js";
+import { address, kept, texts } from "./link.js";
 import { Models } from "./models.js";
 import { onThemeChange } from "./raster.js";
 import { SampleView } from "./sample.js";
@@ -13,11 +14,16 @@ import { WatchView } from "./watch.js";
 const NOTICE_MS = 6000;
 const LINK_MS = 60000; // time to copy it by hand
 const TITLES = { binary: "Binary", gray: "Greys", residual: "Residual" };
+const PAGE = "PixelCNN draws digits";
 
 class App {
   constructor(root, { models, engine, space }) {
     Object.assign(this, { root, engine, space, models: new Models(engine, models) });
-    this.query = new URLSearchParams(location.search);
+    this.history = new History({
+      framed: Boolean(space) && window.parent !== window,
+      read: () => this.view && this.#present(),
+      go: () => this.#go(),
+    });
     const section = (name) => root.querySelector(`#view-${name}`);
     this.views = {
       draw: new DrawView(this, section("draw")),
@@ -33,32 +39,70 @@ class App {
     });
   }
 
+  /** The view that is open; none while the page changes to another model on its way to one. */
   get view() {
     return this.views[this.root.dataset.view];
   }
 
   /** Open the view, the model and the settings that the address asks for. */
   async start() {
-    const asked = this.query.get("model");
-    const { names } = this.models;
-    await this.#choose(names.includes(asked) ? asked : names[0]);
-    const wanted = this.query.get("view");
-    const name = Object.hasOwn(this.views, wanted) ? wanted : "draw";
-    this.views[name].restore(this.query);
-    this.#wireTabs();
     this.#makeModelChoice();
+    this.#wireTabs();
     onThemeChange(() => this.#each((view) => view.repaint()));
-    this.open(name);
+    await this.#go(this.history.views);
   }
 
-  /** Take a model; `info` is what the page knows of it. */
+  /** Go where the address says; `others` are the parameters of views that are not open, by name. */
+  async #go(others = []) {
+    const { query } = this.history;
+    const { names } = this.models;
+    const asked = query.get("model");
+    if (!(await this.#take(names.includes(asked) ? asked : names[0]))) return;
+    const wanted = query.get("view");
+    const name = Object.hasOwn(this.views, wanted) ? wanted : "draw";
+    for (const [other, parameters] of others) {
+      if (other !== name && Object.hasOwn(this.views, other)) this.views[other].restore(parameters);
+    }
+    this.views[name].restore(query);
+    this.#show(name);
+  }
+
+  /** What the address tells: see `History`. */
+  #present() {
+    const states = Object.entries(this.views).map(([name, view]) => [name, view.state()]);
+    const parameters = { view: this.root.dataset.view, model: this.name, ...this.view.state() };
+    const names = ["view", "model", ...states.flatMap(([, state]) => Object.keys(state))];
+    const views = Object.fromEntries(states.map(([name, state]) => [name, texts(state)]));
+    return { parameters, names, views };
+  }
+
+  /**
+   * Take a model; `info` is what the page knows of it.
+   * @returns {Promise<boolean>} false if another one was asked for meanwhile
+   */
   async #choose(name) {
     this.wanted = name;
     const info = await this.models.info(name);
-    if (this.wanted !== name) return;
+    if (this.wanted !== name) return false;
     Object.assign(this, { name, info });
+    for (const input of this.root.querySelectorAll("[name=model]")) {
+      input.checked = input.value === name;
+    }
     this.engine.cancel("complete");
     this.#each((view) => view.setModel());
+    this.history.note();
+    return true;
+  }
+
+  /** Take a model on the way to another view: the one that is open asks it nothing. */
+  async #take(name) {
+    if (name === this.name) {
+      this.wanted = name;
+      return true;
+    }
+    this.view?.hide();
+    delete this.root.dataset.view;
+    return this.#choose(name);
   }
 
   notify(sentence, ms = NOTICE_MS) {
@@ -68,15 +112,25 @@ class App {
     this.fading = setTimeout(() => (notice.textContent = ""), ms);
   }
 
-  /** Open an image in Watch. */
-  watch(request) {
-    const opened = this.views.watch.open(request); // first, as an empty view asks for a digit of its own
-    this.open("watch");
+  /** Open an image in Watch, as the model that is named sees it. */
+  async watch(request) {
+    this.history.keep();
+    if (!(await this.#take(request.model))) return;
+    this.views.watch.ask(request);
+    this.#show("watch");
+    this.history.push();
     this.root.querySelector("[data-player=play]").focus(); // where space plays and pauses
-    return opened;
   }
 
+  /** Open a view, to come back from by Back. */
   open(name) {
+    if (this.view === this.views[name]) return;
+    this.history.keep();
+    this.#show(name);
+    this.history.push();
+  }
+
+  #show(name) {
     if (this.view !== this.views[name]) this.view?.hide();
     this.root.dataset.view = name;
     for (const tab of this.root.querySelectorAll("[role=tab]")) {
@@ -84,8 +138,10 @@ class App {
       tab.setAttribute("aria-selected", String(chosen));
       tab.tabIndex = chosen ? 0 : -1;
       this.root.querySelector(`#view-${tab.dataset.view}`).hidden = !chosen;
+      if (chosen) document.title = name === "draw" ? PAGE : `${tab.textContent} · ${PAGE}`;
     }
     this.view.show();
+    this.history.note();
   }
 
   #each(work) {
@@ -117,7 +173,6 @@ class App {
         name: "model",
         value: name,
       });
-      input.checked = name === this.name;
       input.addEventListener("change", () => this.#choose(name));
       label.append(input, TITLES[name] ?? name);
       field.append(label);
@@ -125,11 +180,8 @@ class App {
   }
 
   async #share() {
-    const link = address(this.space, {
-      view: this.root.dataset.view,
-      model: this.name,
-      ...this.view.state(),
-    });
+    const { parameters, names } = this.#present();
+    const link = address(this.space, kept(this.history.query, names, parameters));
     try {
       await navigator.clipboard.writeText(link);
       this.notify("The link is in your clipboard: it opens what you see now.");

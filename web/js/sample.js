@@ -15,13 +15,17 @@ export class SampleView {
     this.holder = root.querySelector(".samples");
     this.slots = [];
     this.answer = null; // {samples, seed, request}
+    this.again = null; // the seed that an address brought, until it is drawn
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
     this.form.addEventListener("input", () => this.#showValues());
     // A seed that is shown gives way to a fresh one; a seed that was typed, or kept, is used.
-    this.form.elements.seed.addEventListener("input", () => (this.seedShown = false));
+    this.form.elements.seed.addEventListener("input", () => {
+      this.seedShown = false;
+      this.again = null;
+    });
     this.png = root.querySelector("[data-tool=png]");
     this.png.addEventListener("click", () => savePng(this.answer, this.app.info));
     this.#showValues();
@@ -55,7 +59,7 @@ export class SampleView {
   }
 
   state() {
-    const { model, ...settings } = this.answer?.request ?? this.#settings();
+    const { model, ...settings } = this.answer?.request ?? this.#asked();
     return { ...settings, freehand: settings.freehand || null };
   }
 
@@ -66,10 +70,15 @@ export class SampleView {
     elements.label.value = wholeNumber(query.get("label"), 0, classes - 1) ?? "";
     const temperature = Number(query.get("temperature") ?? 1);
     elements.temperature.value = temperature >= 0 && temperature <= 1.5 ? temperature : 1;
-    elements.seed.value = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? "";
-    this.seedShown = false;
+    this.again = wholeNumber(query.get("seed"), 0, MAX_SEED);
+    elements.seed.value = this.again ?? "";
+    this.seedShown = true;
     this.#setHand(query.get("freehand") === "true");
     this.#showValues();
+    const { request } = this.answer ?? {};
+    const asked = Object.entries(this.#asked());
+    if (request && asked.every(([name, value]) => value === request[name])) this.again = null;
+    else this.answer = null;
   }
 
   /** A choice only for models that know both hands. */
@@ -97,9 +106,17 @@ export class SampleView {
     };
   }
 
-  async #submit() {
+  /** The settings, and the seed that an address brought. */
+  #asked() {
     const settings = this.#settings();
+    return { ...settings, seed: this.again ?? settings.seed };
+  }
+
+  async #submit() {
+    const settings = this.#asked();
+    const fresh = this.#settings().seed === null;
     const seed = settings.seed ?? freshSeed();
+    this.again = null;
     const request = { ...settings, seed, model: this.app.name };
     this.#explain("Drawing …");
     await this.app.models.ready(request.model);
@@ -111,9 +128,10 @@ export class SampleView {
     if (!answer || request.model !== this.app.name) return;
     this.answer = { ...answer, request };
     this.form.elements.seed.value = seed;
-    this.seedShown = settings.seed === null;
+    this.seedShown = fresh;
     this.#tell();
     this.holder.dataset.seed = seed;
+    this.app.history.note();
   }
 
   /** A place for each digit, of a size by their number; those that are there stay. */

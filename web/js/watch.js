@@ -35,12 +35,14 @@ export class WatchView {
     this.sight = receptiveField(this.app.info);
     this.root.querySelector(".watch-posterior").hidden = !classes;
     this.bars = makeBars(this.root.querySelector(".watch-posterior .bars"), classes);
-    this.trace = this.wanted = null;
+    this.trace = this.wanted = this.asked = null;
     if (this.app.view === this) this.#another();
   }
 
   show() {
-    if (!this.trace && !this.wanted) this.#another();
+    const { asked } = this;
+    if (asked) this.#open(asked);
+    else if (!this.trace && !this.wanted) this.#another();
     else this.#paint();
   }
 
@@ -53,33 +55,42 @@ export class WatchView {
   }
 
   state() {
-    if (!this.trace) return {};
-    const { levels, rows, label, freehand } = this.trace;
-    const digit = pack(levels, this.app.info.levels);
+    const { levels, rows, label, freehand } = this.asked ?? this.trace ?? {};
+    const digit = levels && pack(levels, this.app.info.levels);
     return { digit, rows, label, freehand: freehand || null };
   }
 
+  /** Another digit than the one that is shown is opened when the view is. */
   restore(query) {
     const { height, classes, freehand } = this.app.info;
-    const levels = query.get("digit") && unpack(query.get("digit"), this.app.info);
-    if (!levels) return;
-    const rows = wholeNumber(query.get("rows"), 0, height) ?? 0;
-    this.open({
+    const digit = query.get("digit");
+    const levels = digit && unpack(digit, this.app.info);
+    const request = {
       levels,
-      rows,
+      rows: wholeNumber(query.get("rows"), 0, height) ?? 0,
       label: wholeNumber(query.get("label"), 0, classes - 1),
       freehand: freehand && query.get("freehand") === "true",
       model: this.app.name,
-    });
+    };
+    this.wanted = null;
+    this.asked = levels && !same(this.trace, request) ? request : null;
+  }
+
+  /** What to trace when the view is opened. */
+  ask(request) {
+    this.asked = request;
   }
 
   /** Trace an image, and play it from its first drawn row on. */
-  async open(request) {
+  async #open(request) {
+    this.asked = request;
     this.player.pause();
     const { freehand } = request;
     const trace = await this.#newest("trace", request);
     if (!trace) return;
+    this.asked = null;
     this.trace = { ...trace, freehand };
+    this.app.history.note();
     this.sums = runningNats(trace);
     const total = trace.levels.length;
     this.scrubber.max = total;
@@ -88,12 +99,18 @@ export class WatchView {
     else this.player.play();
   }
 
-  async #another() {
+  /** Draw a digit of the model's own, and open it; `opened()` is called as soon as it is known. */
+  async #another(opened = null) {
     const { name: model } = this.app;
     const answer = await this.#newest("sample", { count: 1, seed: freshSeed(), model });
     if (!answer) return;
     const [{ levels, label }] = answer.samples;
-    await this.open({ levels, label, rows: 0, freehand: false, model });
+    const request = { levels, label, rows: 0, freehand: false, model };
+    if (this.app.view !== this) return this.ask(request);
+    this.app.history.keep();
+    const opening = this.#open(request);
+    opened?.();
+    return opening;
   }
 
   /** The answer; null if something else is asked for, or the model changes, before it comes. */
@@ -116,7 +133,7 @@ export class WatchView {
       back: () => player.step(-1),
       play: () => player.toggle(),
       forward: () => player.step(1),
-      new: () => this.#another(),
+      new: () => this.#another(() => this.app.history.push()),
       gif: () => this.#saveGif(),
     };
     for (const [name, action] of Object.entries(actions)) {
@@ -205,4 +222,11 @@ export class WatchView {
       mark.style.height = `${100 / height}%`;
     }
   }
+}
+
+/** Whether a trace is of what is asked for. */
+function same(trace, { levels, rows, label, freehand }) {
+  if (!trace || trace.rows !== rows || trace.freehand !== freehand) return false;
+  if (label !== null && label !== trace.label) return false;
+  return levels.every((level, at) => level === trace.levels[at]);
 }
