@@ -135,7 +135,9 @@ def _no_weight(folder: Path) -> Path:
 
 
 def _open(browser: Browser, url: str) -> Page:
-    page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = browser.new_page(
+        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", bypass_csp=True
+    )
     page.goto(url)
     return page
 
@@ -185,7 +187,9 @@ def _clicks(browser: Browser, url: str) -> list[float]:
 
 def _visit(browser: Browser, url: str) -> float:
     """A visit with an empty cache."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", bypass_csp=True
+    )
     context.add_init_script(OPENING)
     page = context.new_page()
     page.goto(url)

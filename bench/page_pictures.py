@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _open(browser: Browser, url: str, scheme: str) -> Page:
-    page = browser.new_page(viewport={"width": 1200, "height": 720})
+    page = browser.new_page(viewport={"width": 1200, "height": 720}, bypass_csp=True)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(url)
     page.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")

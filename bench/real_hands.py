@@ -62,7 +62,9 @@ def main() -> None:
     pictures = []
     with files() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
+        page = browser.new_page(
+            viewport={"width": SIZE["width"], "height": SIZE["height"]}, bypass_csp=True
+        )
         page.goto(f"{url}/web/?view=draw&seed={SEED}")
         page.wait_for_selector(".completions[data-version]", timeout=60_000)
         for name, pen, strokes in DRAWINGS:

@@ -2,7 +2,9 @@
 
 import itertools
 import shutil
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -34,14 +36,37 @@ def tab():
         )
         context.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=WAIT_MS)
-        yield context.new_page()
+        yield new_page(context)
         browser.close()
+
+
+def new_page(context):
+    """A page whose `wait_for_function` leaves the page's content security policy in force.
+
+    Playwright's own evaluates a string within the page at every look, which the policy forbids; `evaluate`
+    goes by the debugger, which may.
+    """
+    page = context.new_page()
+
+    def wait_for_function(condition, *, arg=None):
+        end = time.monotonic() + WAIT_MS / 1000
+        while not page.evaluate(condition, arg):
+            assert time.monotonic() < end, f"never true: {condition}"
+            page.wait_for_timeout(50)
+
+    page.wait_for_function = wait_for_function
+    return page
 
 
 @pytest.fixture
 def visit(tab):
-    """Open the page as plain files, or in Gradio; there must be no error, and no horizontal scroll."""
+    """Open the page as plain files, or in Gradio.
+
+    There must be no error (a violation of its content security policy is one), no request to another
+    origin, and no horizontal scroll.
+    """
     errors = []
+    origins = set()
 
     def note_error(error):
         errors.append(str(error))
@@ -49,6 +74,11 @@ def visit(tab):
     def note_line(line):
         if line.type == "error":
             errors.append(line.text)
+
+    def note_origin(request):
+        address = urlsplit(request.url)
+        if address.scheme not in ("blob", "data"):
+            origins.add(f"{address.scheme}://{address.netloc}")
 
     def open_page(
         query="",
@@ -66,10 +96,13 @@ def visit(tab):
 
     tab.on("pageerror", note_error)
     tab.on("console", note_line)
+    tab.on("request", note_origin)
     yield open_page
     tab.remove_listener("pageerror", note_error)
     tab.remove_listener("console", note_line)
+    tab.remove_listener("request", note_origin)
     assert errors == []
+    assert len(origins) <= 1
     assert not tab.evaluate("document.querySelector('.pixelcnn').scrollWidth > window.innerWidth")
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bench.page_server import files
-from tests.page_browser import stroke, wait_for_completions
+from tests.page_browser import new_page, stroke, wait_for_completions
 from tests.page_server import ROOT, models_folder
 
 pytestmark = pytest.mark.browser
@@ -31,7 +31,7 @@ def test_the_page_opens_without_a_network_and_new_versions_replace_old_ones(cont
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     shutil.copytree(models_folder(), tmp_path / "weights")
-    page = context.new_page()
+    page = new_page(context)
     failed = []
     page.on("pageerror", lambda error: failed.append(str(error)))
     with files(tmp_path) as url:

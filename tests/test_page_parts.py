@@ -205,7 +205,7 @@ def test_the_page_names_all_its_modules_to_be_fetched_at_once():
         *ROOT.glob("web/vendor/*/*.js"),
     ]
     modules = {path.relative_to(ROOT / "web").as_posix() for path in scripts}
-    # One is no module, one belongs to Gradio, one to the workers, one starts them all.
-    modules -= {"js/early.js", "js/gradio.js", "engine/worker.js"}
+    # Two are no modules, one belongs to Gradio, one to the workers.
+    modules -= {"js/early.js", "js/forward.js", "js/gradio.js", "engine/worker.js"}
     assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', page)) == modules
     assert "${" not in page  # Gradio takes it for a template
