@@ -60,6 +60,14 @@ const KINDS = {
     });
   },
 
+  // One digit and how it came about, beside the digit alone.
+  follow(engine, request) {
+    if (request.rows) engine.give(Uint8Array.from(request.levels));
+    const told = finish(engine.follow(request));
+    const drawn = finish(engine.draw(request));
+    return { told, drawn };
+  },
+
   golden: (engine) => golden(engine, finish),
 
   memory: (engine) => engine.memory,
@@ -82,5 +90,11 @@ function answer({ folder, requests }) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(orRefusal(() => answer(JSON.parse(line))))}\n`);
+  const plain = (_, value) => (ArrayBuffer.isView(value) ? [...value] : value);
+  process.stdout.write(
+    `${JSON.stringify(
+      orRefusal(() => answer(JSON.parse(line))),
+      plain,
+    )}\n`,
+  );
 }

@@ -104,6 +104,21 @@ test("samples are those of one engine", () =>
     assert.deepEqual(digits(answer.samples), digits(alone(asked)));
   }, 3));
 
+for (const given of [0, rows]) {
+  test(`what is followed is the first digit, after ${given} rows`, () =>
+    withPool(async (pool) => {
+      const asked = { ...request, rows: given };
+      const drawing = given ? pool.complete(asked) : pool.sample(asked);
+      const { samples } = await drawing;
+      const told = await pool.follow(asked);
+      assert.deepEqual(digits([told]), digits(samples.slice(0, 1)));
+      assert.deepEqual(told.expected, samples[0].expected);
+      assert.equal(told.drafts.length, config.height - given);
+      engine.give(levels);
+      assert.deepEqual(told.logProbs, finish(engine.read({ rows: given })));
+    }));
+}
+
 test("the newest of one kind wins, and kinds do not disturb each other", () =>
   withPool(async (pool) => {
     const stale = [];

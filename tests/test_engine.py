@@ -175,6 +175,46 @@ def test_what_was_read_and_what_is_guessed_change_nothing(setup, tmp_path):
     assert digits(together[: len(requests) : 3]) == digits(alone)
 
 
+@needs_node
+@setups
+@pytest.mark.parametrize("rows", [0, 2])
+def test_the_drafts_of_a_digit_lead_to_it(setup, rows, tmp_path):
+    """Every pass sets what it computed to the inverse CDF, and only what was not final."""
+    model = toy(setup, height=4, width=19)
+    save(model, tmp_path)
+    c = model.config
+    label = 1 if c.num_classes else None
+    given = random_levels(c, 1)
+    request = {"kind": "follow", "seed": 6, "count": 3, "index": 1, "label": label, "rows": rows}
+    (answer,) = ask(tmp_path, request | {"levels": given.flatten().tolist(), "freehand": False})
+    told, drawn = answer["told"], answer["drawn"]
+    assert {name: told[name] for name in drawn} == drawn
+    shape = (c.in_channels, c.height, c.width)
+    rand = torch.rand(3, *shape, generator=torch.Generator().manual_seed(6))
+    assert torch.tensor(told["uniforms"]).equal(rand[1].flatten())
+    levels = torch.tensor(told["levels"]).view(shape)
+    assert [draft["row"] for draft in told["drafts"]] == list(range(rows, c.height))
+    columns = corrections = 0
+    for draft, logits in zip(told["drafts"], told["logits"], strict=True):
+        i = draft["row"]
+        row = torch.tensor(draft["guess"]).view(c.in_channels, c.width)
+        assert row.equal(levels[:, i - 1] if i else torch.zeros_like(row))
+        final = 0
+        for each in draft["passes"]:
+            before, row = row, torch.tensor(each["levels"]).view(c.in_channels, c.width)
+            assert each["from"] == final < each["to"] <= c.width
+            changed = (row != before).any(0).nonzero().flatten().tolist()
+            assert all(each["from"] <= j < each["to"] for j in changed)
+            final = changed[0] + 1 if changed else each["to"]
+            columns += each["to"] - each["from"]
+            corrections += bool(changed)
+        assert row.equal(levels[:, i])
+        cdf = model.likelihood.cdf(torch.tensor(logits).view(c.width, c.in_channels, -1), 1.0)
+        assert (cdf <= rand[1, :, i].T[..., None]).sum(-1).T.equal(row)
+    assert columns == pytest.approx(told["passes"] * c.width)
+    assert corrections > 0
+
+
 @pytest.mark.slow
 @needs_node
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)

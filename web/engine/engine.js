@@ -49,6 +49,18 @@ export function finish(task) {
  * @property {Float32Array} expected mean level / (K-1): the probability of ink for K = 2
  * @property {number | null} label its class, given or drawn
  * @property {number} passes over whole rows: the columns computed, divided by the width
+ *
+ * @typedef {Sample & Told} Followed a digit, and how it came about
+ * @typedef {object} Told
+ * @property {Float32Array} uniforms of every sub-pixel, (channels, height, width)
+ * @property {Draft[]} drafts of every drawn row, from the first
+ * @property {Float32Array[]} logits of every drawn row, as its pixels were drawn from: (width, channels * parameters)
+ *
+ * @typedef {object} Draft of one row; its levels are (channels, width)
+ * @property {number} row
+ * @property {Uint8Array} guess
+ * @property {{from: number, to: number, levels: Uint8Array}[]} passes each over the columns from `from` to before
+ *   `to`, and what the row is after it. What is left of the next one's `from` is final.
  */
 
 /**
@@ -231,6 +243,54 @@ export class Engine {
    * @returns {Generator<void, Sample>}
    */
   *draw(request) {
+    yield* this.#start(request);
+    while (this.#wasm.step()) yield;
+    return this.#drawn(request);
+  }
+
+  /**
+   * Draw the digit that `draw` draws, and tell every pass over every row. A task: it yields between rows.
+   * @param {object} request as for `draw`
+   * @returns {Generator<void, Followed>}
+   */
+  *follow(request) {
+    yield* this.#start(request);
+    const { height, rows = 0 } = { ...this.config, ...request };
+    const drafts = [];
+    const logits = [];
+    for (let left = height - rows; left; ) {
+      drafts.push(this.#followRow(height - left));
+      logits.push(this.logits());
+      left = this.#wasm.close_row();
+      yield;
+    }
+    const uniforms = this.#floats(this.#wasm.uniforms());
+    return { ...this.#drawn(request), uniforms, drafts, logits };
+  }
+
+  /** Draw a row down to its last pass: its guess, and what every pass made of it. */
+  #followRow(row) {
+    const wasm = this.#wasm;
+    const { channels, height, width } = this.config;
+    const levels = () => {
+      const all = this.#bytes(wasm.levels());
+      return Uint8Array.from({ length: channels * width }, (_, k) => {
+        return all[(Math.floor(k / width) * height + row) * width + (k % width)];
+      });
+    };
+    wasm.open_row();
+    const draft = { row, guess: levels(), passes: [] };
+    for (let from = 0; from < width; ) {
+      const before = wasm.computed();
+      const next = width - wasm.pass();
+      draft.passes.push({ from, to: from + wasm.computed() - before, levels: levels() });
+      from = next;
+    }
+    return draft;
+  }
+
+  /** Check a request to draw, and have its given rows read. */
+  *#start(request) {
     const { rows = 0, index = 0, count = 1, seed, temperature = 1 } = request;
     const { label, freehand = false, guess = null } = request;
     check("rows", rows, 0, this.config.height);
@@ -247,14 +307,14 @@ export class Engine {
     if (guess) this.#put(guess, wasm.guess());
     wasm.start(drawing, condition, rows, temperature, Number(guess !== null));
     wasm.rand(seed, index * this.size, this.size, wasm.uniforms());
-    while (wasm.step()) yield;
+  }
+
+  /** @returns {Sample} */
+  #drawn({ label }) {
+    const wasm = this.#wasm;
     const levels = this.#bytes(wasm.levels());
-    return {
-      levels,
-      label,
-      passes: wasm.computed() / this.config.width,
-      ...this.#trace(wasm.drawn_trace()),
-    };
+    const passes = wasm.computed() / this.config.width;
+    return { levels, label, passes, ...this.#trace(wasm.drawn_trace()) };
   }
 
   /** Logits of the row that was computed last, (width, channels * parameters): for the tests. */

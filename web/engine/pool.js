@@ -446,6 +446,25 @@ export class Pool {
   }
 
   /**
+   * Draw the first digit that `complete` or, without rows, `sample` draws of the same request, and tell how.
+   * @param {object} request model, seed; levels and rows (0: none); count, label, freehand
+   * @returns {Promise<object | null>} what `Engine.follow` tells: a sample with uniforms, drafts and logits; and
+   *   logProbs, log p(rows | label) of every label (of one, for a model without); null if dropped
+   */
+  async follow(request) {
+    const { model, levels, rows = 0, count = 1, seed, label = null, freehand = false } = request;
+    const { classes } = this.config(model);
+    const lane = this.#begin("follow");
+    const read = await this.#read(lane, { model, levels, rows, freehand });
+    if (!read) return null;
+    const known = rows ? posterior(read.logProbs) : uniformPosterior(classes);
+    const [chosen] = this.#labels({ model, seed, count, label }, known);
+    const message = { kind: "follow", model, levels, rows, count, seed, label: chosen, freehand };
+    const told = await this.#run(lane, message);
+    return told && { ...told, rows, seed, logProbs: read.logProbs };
+  }
+
+  /**
    * How probable each class is, given the first rows, and how probable and how usual those are.
    * @param {object} request model, levels, rows; freehand
    * @returns {Promise<{posterior: Float32Array | null, nats: number, typicality: number | null} | null>}

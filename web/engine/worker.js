@@ -2,7 +2,7 @@
 //
 // In:  {module, config, weights, model}   make an engine
 //      {drop}                             forget a model's engine
-//      {id, kind, model, ...request}      run a task: "read" or "draw" of `Engine`
+//      {id, kind, model, ...request}      run a task: "read", "draw" or "follow" of `Engine`
 //      {cancel}                           drop the task of this id, between two rows
 // Out: {id, value} | {id, refused} | {id, failed} | {id, cancelled}
 
@@ -35,6 +35,10 @@ const KINDS = {
   *draw(engine, request) {
     if (request.rows) engine.give(request.levels);
     return yield* engine.draw(request);
+  },
+  *follow(engine, request) {
+    if (request.rows) engine.give(request.levels);
+    return yield* engine.follow(request);
   },
 };
 

@@ -31,6 +31,7 @@ static float *uniforms;   // (channels, height, width)
 static uint8_t *guess;    // (channels, height, width)
 static float temperature;
 static int guessed, next_row;
+static int settled;       // columns of the next row that are final
 static int computed;      // columns so far, each as often as it was computed
 
 static void above(Rows *const *images, int n, int i) {
@@ -199,35 +200,28 @@ static int first_guess(int channel, int i, int column) {
 
 enum { WINDOW = 8 }; // columns that are computed at once: a change costs no more than what is left of them
 
-// Iterate row i to its fixed point: every pixel is the draw for its uniform, given the pixels before it. Up to the
-// first change of a pass everything is final; only what lies right of it is computed again.
-static void settle(int i) {
-  const int W = config.width;
-  for (int c = 0; c < config.channels; c++)
-    for (int j = 0; j < W; j++) set_level(&image, c, i, j, first_guess(c, i, j));
-  for (int from = 0; from < W;) {
-    const int to = from + WINDOW < W ? from + WINDOW : W;
-    row(&sweep, i, from, to);
-    computed += to - from;
-    int final = to;
-    for (int j = to - 1; j >= from; j--)
-      for (int c = 0; c < config.channels; c++) {
-        const int at = (c * config.height + i) * W + j;
-        const int level = draw(logits_at(j, c), uniforms[at], temperature);
-        if (level == image.levels[at]) continue;
-        set_level(&image, c, i, j, level);
-        final = j + 1;
-      }
-    from = final;
-  }
+// One pass over row i on its way to its fixed point, where every pixel is the draw for its uniform, given the pixels
+// before it. Up to the first change of a pass everything is final; only what lies right of it is computed again.
+static void correct(int i) {
+  const int W = config.width, from = settled, to = from + WINDOW < W ? from + WINDOW : W;
+  row(&sweep, i, from, to);
+  computed += to - from;
+  settled = to;
+  for (int j = to - 1; j >= from; j--)
+    for (int c = 0; c < config.channels; c++) {
+      const int at = (c * config.height + i) * W + j;
+      const int level = draw(logits_at(j, c), uniforms[at], temperature);
+      if (level == image.levels[at]) continue;
+      set_level(&image, c, i, j, level);
+      settled = j + 1;
+    }
 }
 
 static int is_blank(const uint8_t *levels, int i) { return !row_differs(levels, drawings[BLANK].image.levels, i); }
 
-// Draw the next row. Returns how many are left.
-EXPORT(step) int step(void) {
+// Begin the next row: read the rows above it, and guess it.
+EXPORT(open_row) void open_row(void) {
   const int i = next_row, H = config.height;
-  if (i >= H) return 0;
   if (source && !config.residual) {
     above(&source, 1, i);
     for (int k = i; k < table_size(); k += H) sweep.feature[k] = source->feature[k];
@@ -236,11 +230,32 @@ EXPORT(step) int step(void) {
   Rows *drawn = &sweep;
   above(&drawn, 1, i);
   begin(&sweep, i);
-  settle(i);
+  for (int c = 0; c < config.channels; c++)
+    for (int j = 0; j < config.width; j++) set_level(&image, c, i, j, first_guess(c, i, j));
+  settled = 0;
+}
+
+// One pass over the row that was begun. Returns how many of its columns are not final yet.
+EXPORT(pass) int pass(void) {
+  correct(next_row);
+  return config.width - settled;
+}
+
+// End the row, all of whose columns are final. Returns how many rows are left.
+EXPORT(close_row) int close_row(void) {
+  const int i = next_row;
   trace(&sweep, i);
   // Below a blank row the digit still is what a blank image is.
   if (source && (source->image != &drawings[BLANK].image || !is_blank(image.levels, i))) source = NULL;
-  return H - ++next_row;
+  return config.height - ++next_row;
+}
+
+// Draw the next row. Returns how many are left.
+EXPORT(step) int step(void) {
+  if (next_row >= config.height) return 0;
+  open_row();
+  while (pass()) {}
+  return close_row();
 }
 
 // Numbers skip, skip + 1, ... of a seed's stream; `uniforms` is where a digit takes them from.
