@@ -39,6 +39,7 @@ PAGE_FILES = (
 )
 STATIC_FILES = (
     "LICENSE",
+    "docs/api.md",  # the page links to it
     "docs/page-draw.png",  # the Space's thumbnail
     "index.html",
     "web/*.*",
@@ -49,6 +50,7 @@ STATIC_FILES = (
     "web/vendor/**/*",
     "weights/*/*.json",
     "weights/*/*.jsonl",
+    "weights/*/*.md",
     "weights/*/*.png",
     "weights/*/*.safetensors",
 )

@@ -22,9 +22,9 @@ os.environ |= {
 }
 os.environ.pop("HF_TOKEN", None)
 
-from tests.page_browser import finger, tab, visit  # noqa: E402 (it imports the client)
+from tests.page_browser import finger, no_simd, tab, visit  # noqa: E402 (it imports the client)
 
-__all__ = ["finger", "hub", "tab", "visit"]
+__all__ = ["finger", "hub", "no_simd", "tab", "visit"]
 
 
 def pytest_unconfigure():

@@ -1,6 +1,7 @@
 """The endpoints as a program sees them, through the real server."""
 
 import math
+import re
 import subprocess
 import sys
 
@@ -10,9 +11,10 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import pixelcnn
+from pixelcnn.ui.descriptions import Description
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.service import Service
-from tests.page_server import server_url, tiny_models
+from tests.page_server import ROOT, server_url, tiny_models
 
 pytestmark = pytest.mark.slow  # a server starts for these
 
@@ -141,6 +143,87 @@ def test_a_model_without_classes_has_no_labels(client):
 def test_bad_input_is_refused_in_a_sentence(client, endpoint, arguments, sentence):
     with pytest.raises(AppError, match=sentence):
         client.predict(**arguments, api_name=endpoint)
+
+
+GENERIC = re.compile(r"\d(st|nd|rd|th)\b|\bApi\b|str, Any")  # what Gradio says by itself
+
+
+def test_every_parameter_and_every_key_of_an_answer_is_described(client):
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert endpoints.keys() == {"/sample", "/complete", "/trace", "/posterior"}
+    for endpoint in endpoints.values():
+        assert endpoint["description"].endswith(".")
+        for parameter in endpoint["parameters"]:
+            assert parameter["label"] == parameter["parameter_name"]
+            assert len(parameter["python_type"]["description"]) > 10
+        (answer,) = endpoint["returns"]
+        for schema in answer["type"]["properties"].values():
+            assert len(schema["description"]) > 10
+        assert answer["python_type"]["type"].startswith("dict(")
+    text = client.view_api(print_info=False, return_format="str")
+    assert not GENERIC.search(text)
+    assert "MNIST has them. Only for models that know both hands" in text  # whole, not a first line
+    shown = client.view_api(return_format="dict")["named_endpoints"]["/complete"]["returns"][0]
+    answer = client.predict(BLANK, count=1, seed=0, api_name="/complete")
+    assert list(answer) == list(shown["type"]["properties"])
+
+
+def test_a_description_is_read_whole_from_a_docstring():
+    def method(count: int) -> dict[str, int]:
+        """Draw.
+
+        Args:
+            count: how many, 1 to 64;
+                more are refused: by a sentence.
+
+        Returns:
+            levels: the digits.
+        """
+        return {"levels": count}
+
+    description = Description.of(method)
+    assert description.summary == "Draw."
+    assert description.parameters == {
+        "count": "how many, 1 to 64; more are refused: by a sentence."
+    }
+    assert description.keys == {"levels": "the digits."}
+    assert "count: how many, 1 to 64; more are refused: by a sentence.\n" in description.docstring
+
+
+SNIPPETS = re.findall(
+    r"<!-- run by the tests.*?-->\n```python\n(.*?)```",
+    (ROOT / "docs" / "api.md").read_text(encoding="utf-8"),
+    re.DOTALL,
+)
+
+
+def run_snippet(code):
+    """Run it as it stands, but for the address; returns its names."""
+    names = {}
+    exec(code.replace("http://127.0.0.1:7860", server_url()), names)
+    return names
+
+
+def test_the_snippet_for_python_runs(models):
+    (code,) = (code for code in SNIPPETS if "gradio_client" in code)
+    names = run_snippet(code)
+    drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
+    assert names["drawn"]["levels"] == drawn.levels[:, 0].tolist()
+    assert len(names["done"]["levels"]) == 4
+
+
+def test_the_snippet_for_agents_runs_and_its_tools_are_described(models):
+    pytest.importorskip("mcp", reason="the extra mcp is not installed")
+    (code,) = (code for code in SNIPPETS if "mcp" in code)
+    names = run_snippet(code)
+    drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
+    assert names["drawn"]["levels"] == drawn.levels[:, 0].tolist()
+    assert len(names["tools"]) == 4
+    for tool in names["tools"].values():
+        assert "Returns: " in tool.description
+        for schema in tool.inputSchema["properties"].values():
+            assert len(schema["description"]) > 10
+            assert not GENERIC.search(schema["description"])
 
 
 def test_temperature_must_be_finite(models):

@@ -34,21 +34,6 @@ def test_the_page_in_gradio_computes_in_the_browser(visit, device):
     expect(page.get_by_role("cell", name="threshold")).to_be_visible()
 
 
-@pytest.fixture
-def no_simd(tab):
-    """A browser that lacks WebAssembly SIMD."""
-
-    def answer(route):
-        script = route.fetch()
-        lacks = "export function isSupported() {\n  return false;"
-        body = script.text().replace("export function isSupported() {", lacks, 1)
-        route.fulfill(response=script, body=body)
-
-    tab.route("**/engine/pool.js", answer)
-    yield
-    tab.unroute_all()
-
-
 def test_without_simd_the_server_draws_and_the_page_says_so(visit, no_simd):
     page = visit("view=sample&count=3&seed=5&label=7", gradio=True)
     sentence = "lacks WebAssembly SIMD, so the server draws the digits"

@@ -1,6 +1,6 @@
 """From a model and checked values to plain JSON: what one call computes."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -8,7 +8,55 @@ from torch import Tensor
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling.sampler import SEED_LIMIT, Sampler, Samples
 
-Answer = dict[str, Any]
+Grid = list[list[int]]  # H lists of W levels, 0..K-1
+Field = list[list[float]]  # H lists of W
+
+
+# What their keys hold is told by the methods of `Service`.
+class Sampled(TypedDict):
+    """Digits."""
+
+    levels: list[Grid]
+    labels: list[int] | None
+    nats: list[float]
+    seed: int
+    freehand: bool
+    model: str
+
+
+class Completed(TypedDict):
+    """Completions of a digit."""
+
+    levels: list[Grid]
+    labels: list[int] | None
+    nats: list[float]
+    times: list[int]
+    posterior: list[float] | None
+    rows: int
+    seed: int
+    freehand: bool
+    model: str
+
+
+class Traced(TypedDict):
+    """What the model expected of a digit."""
+
+    levels: Grid
+    label: int | None
+    rows: int
+    digits: list[list[float]] | None
+    expected: Field
+    nats: Field
+    entropy: Field
+    freehand: bool
+    model: str
+
+
+class Posterior(TypedDict):
+    """How probable each digit is."""
+
+    posterior: list[float]
+
 
 # As in web/engine/pool.js.
 EXTRA_DRAWS = 2  # at most, in search of completions that differ
@@ -17,7 +65,7 @@ SEED_STEP = 0x9E3779B9  # from the seed of one draw to that of the next
 
 def sample(
     name: str, sampler: Sampler, *, count: int, freehand: bool = False, **settings: Any
-) -> Answer:
+) -> Sampled:
     """Draw digits; see `Service.sample`."""
     samples = sampler.generate(count, freehand=freehand, **settings)
     return {
@@ -42,7 +90,7 @@ def complete(
     temperature: float,
     seed: int,
     distinct: bool,
-) -> Answer:
+) -> Completed:
     """Draw completions, the most probable first; see `Service.complete`."""
     settings = {"rows": rows, "label": label, "freehand": freehand, "temperature": temperature}
     found = _draw(sampler, levels, count, seed, settings, distinct=distinct)
@@ -119,7 +167,7 @@ class _Found:
 @torch.inference_mode()
 def trace(
     name: str, model: PixelCNN, levels: Tensor, *, rows: int, label: int | None, freehand: bool
-) -> Answer:
+) -> Traced:
     """Tell what the model expected; see `Service.trace`."""
     # One pass as every class: its conditionals add up to how probable each class is at every pixel.
     levels = levels.to(model.device)
@@ -132,20 +180,17 @@ def trace(
         digits = torch.nn.functional.pad(log_prob, (1, 0)).softmax(0).T  # (H * W + 1, classes)
         label = int(digits[-1].argmax()) if label is None else label
     chosen = slice(label or 0, (label or 0) + 1)
-    shown = {
-        "expected": model.likelihood.mean(logits[chosen]),
-        "nats": nats[chosen],
-        "entropy": model.likelihood.entropy(logits[chosen]),
-    }
-    shown["nats"][:, :, :rows] = 0
+    nats[:, :, :rows] = 0
     return {
         "levels": levels[0, 0].tolist(),
         "label": label,
         "rows": rows,
         "digits": None if digits is None else rounded(digits, 3),
+        "expected": rounded(model.likelihood.mean(logits[chosen])[0, 0]),
+        "nats": rounded(nats[chosen][0, 0]),
+        "entropy": rounded(model.likelihood.entropy(logits[chosen])[0, 0]),
         "freehand": freehand,
         "model": name,
-        **{key: rounded(value[0, 0]) for key, value in shown.items()},
     }
 
 

@@ -9,9 +9,9 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pixelcnn.ui.descriptions import Description
 from pixelcnn.ui.executor import Busy
 from pixelcnn.ui.quick_gradio import gradio as gr
-from pixelcnn.ui.service import Answer
 
 Endpoint = Callable[..., Awaitable[Any]]
 
@@ -26,14 +26,15 @@ def named_endpoint(method: Endpoint) -> Endpoint:
         except (ValueError, Busy) as error:
             raise gr.Error(str(error), print_exception=False) from error
 
+    endpoint.__doc__ = Description.of(method).docstring
     return endpoint
 
 
-def server_function(method: Endpoint) -> Callable[[Any], Awaitable[Answer]]:
+def server_function(method: Endpoint) -> Callable[[Any], Awaitable[Any]]:
     """Wrap a method to take one JSON object of its arguments, as `gr.HTML` calls it."""
     signature = inspect.signature(method)
 
-    async def function(request: Any) -> Answer:
+    async def function(request: Any) -> Any:
         try:
             return await method(**_arguments(signature, request))
         except (ValueError, Busy) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pixelcnn
+from pixelcnn.ui.descriptions import DescribedBlocks
 from pixelcnn.ui.endpoints import named_endpoint, server_function
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
@@ -32,7 +33,7 @@ def build_page(
     # Each file where it really lies: the Hub's cache holds links, and Gradio follows them.
     weights = [path.resolve() for folder in folders.values() for path in folder.iterdir()]
     gr.set_static_paths([WEB, *weights])
-    with gr.Blocks(title="PixelCNN draws digits", fill_width=True) as page:
+    with DescribedBlocks(title="PixelCNN draws digits", fill_width=True) as page:
         for method in service.endpoints:
             gr.api(named_endpoint(method), api_name=method.__name__)
         gr.HTML(

@@ -10,10 +10,8 @@ from typing import Any
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers, payloads
-from pixelcnn.ui.answers import Answer
+from pixelcnn.ui.answers import Completed, Grid, Posterior, Sampled, Traced
 from pixelcnn.ui.executor import ModelExecutor
-
-Grid = list[list[int]]  # H lists of W levels, 0..K-1
 
 MAX_COUNT = 64
 MAX_TEMPERATURE = 2.0
@@ -49,7 +47,7 @@ class Service:
         seed: int | None = None,
         model: str | None = None,
         freehand: bool = False,
-    ) -> Answer:
+    ) -> Sampled:
         """Draw digits.
 
         Args:
@@ -62,8 +60,12 @@ class Service:
                 know both hands.
 
         Returns:
-            levels (count x H x W), labels, nats (of each digit, given its label), seed, freehand,
-            model.
+            levels: of each digit H lists of W levels, 0 (background) to K-1 (ink).
+            labels: the digit that each was drawn as; None if the model knows no digits.
+            nats: of each digit, given its label: minus the log of its probability.
+            seed: draws the same again.
+            freehand: as it was asked for.
+            model: the name of the model that drew.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
@@ -88,7 +90,7 @@ class Service:
         model: str | None = None,
         distinct: bool = False,
         freehand: bool = False,
-    ) -> Answer:
+    ) -> Completed:
         """Keep the first rows of an image and draw the others, several times.
 
         Args:
@@ -96,17 +98,24 @@ class Service:
             rows: how many are given, 0 to H.
             count: how many completions, 1 to 64.
             label: the digit to complete to, or None to draw it from the posterior.
-            temperature: 0 to 2.
+            temperature: 0 (the most probable level at every pixel) to 2; 1 is the model itself.
             seed: draws the same completions again; None takes a fresh one.
             model: its name; None takes the first.
             distinct: count completions that look alike as one, and draw up to twice more in search of others;
                 there may be fewer than asked for, at temperature 0 one for each label.
-            freehand: see `sample`.
+            freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
+                know both hands.
 
         Returns:
-            levels (count x H x W, the most probable first), labels, nats (of the rows drawn, and of the label
-            where it was drawn too), times (how often each was drawn), posterior (of the digit, given the
-            rows), rows, seed, freehand, model.
+            levels: of each completion H lists of W levels; the most probable comes first.
+            labels: the digit that each was drawn as; None if the model knows no digits.
+            nats: of the rows drawn, and of the label where it was drawn too.
+            times: how often each was drawn.
+            posterior: how probable each digit is, given the rows; None if the model knows no digits.
+            rows: as they were asked for.
+            seed: draws the same again.
+            freehand: as it was asked for.
+            model: the name of the model that drew.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
@@ -130,20 +139,28 @@ class Service:
         label: int | None = None,
         model: str | None = None,
         freehand: bool = False,
-    ) -> Answer:
+    ) -> Traced:
         """Tell what the model expected at every pixel of an image, given all earlier ones.
 
         Args:
-            levels: H lists of W levels.
+            levels: H lists of W levels, 0 (background) to K-1 (ink).
             rows: how many were given, not drawn: their nats count 0.
             label: the digit it is; None takes the most probable one.
             model: its name; None takes the first.
-            freehand: see `sample`.
+            freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
+                know both hands.
 
         Returns:
-            levels, label, rows, freehand, model; expected (mean level, 0 to 1), nats and entropy (H x W
-            each); digits (H*W+1 x classes: how probable each is before the first pixel and after each, to 3
-            decimals).
+            levels: as they were given.
+            label: the digit that it was taken for; None if the model knows no digits.
+            rows: as they were given.
+            digits: H*W+1 lists of how probable each digit is, before the first pixel and after each, to 3
+                decimals; None if the model knows no digits.
+            expected: the mean level at each pixel, 0 to 1, in H lists of W.
+            nats: of each pixel: minus the log of the probability of its level.
+            entropy: how unsure the model was of each pixel, in nats.
+            freehand: as it was asked for.
+            model: the name of the model that was asked.
         """
         name, chosen = self._model(model)
         return await self.executor.run(
@@ -162,14 +179,15 @@ class Service:
         rows: int = 14,
         model: str | None = None,
         freehand: bool = False,
-    ) -> Answer:
+    ) -> Posterior:
         """How probable each digit is, given the first rows of an image.
 
         Args:
             levels: H lists of W levels; those below the rows are ignored.
             rows: how many are given, 0 to H.
             model: its name; None takes the first.
-            freehand: see `sample`.
+            freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
+                know both hands.
 
         Returns:
             posterior: one probability per digit, adding up to 1.

@@ -2,9 +2,9 @@
 //
 // The same file serves workers (`worker.js`) and Node (the tests).
 
-import { numConditions, Refusal, readConfig, readTensors } from "./tensors.js";
+import { numConditions, Refusal, readConfig, readTensors, Unreachable } from "./tensors.js";
 
-export { Refusal };
+export { Refusal, Unreachable };
 
 const GIVEN = 0; // the drawing of src/engine.c that a visitor has drawn
 const BLANK = 1;

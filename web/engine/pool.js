@@ -5,7 +5,7 @@
 // takes a digit of one of its classes first. Of each kind of request the newest wins: the one before it resolves
 // to null.
 
-import { checkModel, Random, Refusal } from "./engine.js";
+import { checkModel, Random, Refusal, Unreachable } from "./engine.js";
 import {
   drawClass,
   mixtureNats,
@@ -15,7 +15,7 @@ import {
 } from "./mixture.js";
 import { Reference } from "./typicality.js";
 
-export { Refusal };
+export { Refusal, Unreachable };
 
 const MAX_MODELS = 3; // in a worker; the one used longest ago is dropped for a fourth
 const SILENCE_MS = 30_000; // a worker that says nothing for so long is dead
@@ -45,8 +45,9 @@ function makeBrowserWorker() {
 
 async function fetchBytes(url) {
   const response = await fetch(url).catch(() => null);
-  if (!response?.ok) throw new Refusal(`${url} cannot be had: reload the page in a moment.`);
-  return new Uint8Array(await response.arrayBuffer());
+  const bytes = response?.ok ? await response.arrayBuffer().catch(() => null) : null;
+  if (!bytes) throw new Unreachable(`${url} cannot be fetched.`);
+  return new Uint8Array(bytes);
 }
 
 function parse(bytes, url) {
@@ -234,13 +235,23 @@ export class Pool {
    */
   async add(model, config, weights) {
     const checked = checkModel(config, weights);
-    this.module ??= fetchBytes(this.wasm).then((bytes) => WebAssembly.compile(bytes));
-    const module = await this.module;
+    const module = await this.#compile();
     this.random ??= new Random(module);
     for (const slot of this.slots) slot.forget(model);
     const files = { module, config, weights };
     this.#models.set(model, { files, config: checked.config, reference: null });
     for (const slot of this.slots) slot.bring(model); // so that the first task need not wait for it
+  }
+
+  /** The engine, fetched once; after a failure again. */
+  #compile() {
+    this.module ??= fetchBytes(this.wasm)
+      .then((bytes) => WebAssembly.compile(bytes))
+      .catch((error) => {
+        this.module = null;
+        throw error;
+      });
+    return this.module;
   }
 
   /**

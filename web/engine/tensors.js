@@ -15,6 +15,9 @@ const FIELDS = [
 /** Something that can be shown to a person as it is. */
 export class Refusal extends Error {}
 
+/** Files or a server that cannot be reached now: asking again may help. */
+export class Unreachable extends Refusal {}
+
 function require(condition, sentence) {
   if (!condition) throw new Refusal(sentence);
 }

@@ -23,9 +23,20 @@ export class Completions {
     holder.replaceChildren(...this.slots.map((slot) => slot.button));
   }
 
-  /** Forget them; their pictures stay until there are others. */
+  /** Forget them; their pictures stay, faint, until there are others. */
   clear() {
     this.#shown = [];
+    this.fade();
+  }
+
+  /** Let those that are shown be faint until others take their places. */
+  fade() {
+    for (const { button } of this.slots) button.classList.add("stale");
+  }
+
+  /** They answer what is asked. */
+  refresh() {
+    for (const { button } of this.slots) button.classList.remove("stale");
   }
 
   /** The one in the first slot. */
@@ -41,6 +52,7 @@ export class Completions {
     const since = calm ? performance.now() : Number.NEGATIVE_INFINITY;
     const times = sample.times ?? 1;
     this.#shown[slot] = { sample, rows, since: same ? before.since : since, times };
+    this.slots[slot].button.classList.remove("stale");
     this.#fill(slot, info);
   }
 

@@ -10,10 +10,12 @@ import { Posterior } from "./posterior.js";
 import { setAttribute, setText } from "./raster.js";
 import { Starts } from "./starts.js";
 import { Tools } from "./tools.js";
-import { freshSeed, natsSentence } from "./words.js";
+import { completedSentence, freshSeed, natsSentence } from "./words.js";
+import { Work } from "./work.js";
 
 const MARGIN = 4; // the divider keeps this far from either end
 const FAINT = 0.4; // of the invitation
+const FETCHING = "Fetching the model; you may draw already …";
 
 export class DrawView {
   constructor(app, root) {
@@ -42,6 +44,7 @@ export class DrawView {
       this.#choose(digit),
     );
     this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
+    this.work = new Work(app.trouble, this.holder, this.words);
     this.tools = this.#makeTools();
   }
 
@@ -176,35 +179,45 @@ export class DrawView {
     const levels = this.#levels().fill(0, rows * info.width);
     const { freehand } = info;
     const ask = { model, levels, rows, label, seed, count: COMPLETIONS, freehand };
+    this.#fade(ask);
+    this.app.announcer.hush();
     // Others in place of those that look alike are looked for once the pen is lifted.
     this.refresh({ version: ink.version, ask: { ...ask, distinct: !this.pad.drawing } });
+  }
+
+  /** What other choices brought is faint until those of these are there. */
+  #fade({ model, label, seed }) {
+    const choice = `${model} ${label} ${seed}`;
+    if (this.choice !== choice) this.completions.fade();
+    this.choice = choice;
   }
 
   async #complete({ version, ask }) {
     // A move that fills no further pixel asks for nothing new.
     if (!this.answered || !answers(this.answered, ask)) {
-      await this.#model(ask.model);
-      if (ask.model !== this.app.name) return;
-      this.answered = null; // its completions give way, one by one
-      const answer = await this.app.engine.complete(
-        ask,
-        (sample) => this.#add(sample, ask, version),
-        (known) => ask.model === this.app.name && this.posterior.show(known),
-      );
+      const sentence = this.app.models.isReady(ask.model) ? null : FETCHING;
+      const answer = await this.work.run(this.#ask(ask, version), sentence);
       if (!answer || ask.model !== this.app.name) return;
       const { samples } = answer;
       const answered = { ...ask, distinct: ask.distinct || allDiffer(samples) };
       Object.assign(this, { answered, samples, settled: false });
     }
     if (!this.settled) this.#explain();
+    this.completions.refresh();
+    if (this.settled && !this.ink.empty) this.#announce();
     this.#mark({ begun: version, version });
   }
 
-  /** Wait for the weights, and say so. */
-  async #model(name) {
-    const { models } = this.app;
-    if (!models.isReady(name)) setText(this.words, "Fetching the model; you may draw already …");
-    await models.ready(name);
+  /** Put the question to the engine, once it has the weights. Null if another model is chosen meanwhile. */
+  async #ask(ask, version) {
+    await this.app.models.ready(ask.model);
+    if (ask.model !== this.app.name) return null;
+    this.answered = null; // its completions give way, one by one
+    return this.app.engine.complete(
+      ask,
+      (sample) => this.#add(sample, ask, version),
+      (known) => ask.model === this.app.name && this.posterior.show(known),
+    );
   }
 
   /** Show a completion as soon as it is drawn. */
@@ -225,6 +238,11 @@ export class DrawView {
     const { nats } = this.completions.first;
     const words = few + natsSentence(nats, "its half of the first one", this.answered.label);
     setText(this.words, words);
+  }
+
+  #announce() {
+    const { label, nats } = this.completions.first;
+    this.app.announcer.say(completedSentence({ label, nats, reading: this.posterior.reading }));
   }
 
   /** Of which version of the ink a completion (`begun`) or all of them (`version`) are on the screen. */

@@ -1,15 +1,19 @@
 // The page: four views on one model, and what they share.
 
-import { isSupported, Pool, Refusal } from "../engine/pool.js";
+import { isSupported, Pool, Refusal, Unreachable } from "../engine/pool.js";
+import { Announcer } from "./announcer.js";
 import { DrawView } from "./draw.js";
 import { History } from "./history.js";
 import { HowView } from "./how.js";
+import { landFirstTab } from "./keyboard.js";
 import { address, kept, texts } from "./link.js";
 import { Models } from "./models.js";
 import { onThemeChange } from "./raster.js";
 import { SampleView } from "./sample.js";
 import { Server } from "./server.js";
+import { Trouble } from "./trouble.js";
 import { WatchView } from "./watch.js";
+import { showWays } from "./ways.js";
 
 const NOTICE_MS = 6000;
 const LINK_MS = 60000; // time to copy it by hand
@@ -17,8 +21,10 @@ const TITLES = { binary: "Binary", gray: "Greys", residual: "Residual" };
 const PAGE = "PixelCNN draws digits";
 
 class App {
-  constructor(root, { models, engine, space }) {
-    Object.assign(this, { root, engine, space, models: new Models(engine, models) });
+  constructor(root, { models, engine, trouble, space, ways }) {
+    Object.assign(this, { root, engine, trouble, space });
+    this.announcer = new Announcer(root.querySelector(".announcement"));
+    this.models = new Models(engine, models, trouble);
     this.history = new History({
       framed: Boolean(space) && window.parent !== window,
       read: () => this.view && this.#present(),
@@ -31,11 +37,13 @@ class App {
       watch: new WatchView(this, section("watch")),
       how: new HowView(this, section("how")),
     };
+    showWays(root.querySelector(".ways"), ways);
+    landFirstTab(() => root.querySelector(".view:not([hidden]) canvas[tabindex='0']"));
     root.querySelector(".share").addEventListener("click", () => this.#share());
     window.addEventListener("unhandledrejection", (event) => {
       if (!(event.reason instanceof Refusal)) return;
       event.preventDefault();
-      this.notify(event.reason.message);
+      if (!(event.reason instanceof Unreachable)) this.notify(event.reason.message); // trouble tells itself
     });
   }
 
@@ -82,16 +90,26 @@ class App {
    */
   async #choose(name) {
     this.wanted = name;
+    this.models.giveUp();
     const info = await this.models.info(name);
     if (this.wanted !== name) return false;
     Object.assign(this, { name, info });
     for (const input of this.root.querySelectorAll("[name=model]")) {
       input.checked = input.value === name;
     }
+    showWays(this.root.querySelector(".ways"), {
+      card: this.models.file(name, "README.md"),
+      weights: this.models.file(name, "model.safetensors"),
+    });
     this.engine.cancel("complete");
     this.#each((view) => view.setModel());
     this.history.note();
     return true;
+  }
+
+  /** Take the model that was pressed; and open a view, where that of the address could not be had. */
+  async #pick(name) {
+    if ((await this.#choose(name)) && !this.view) this.#show("draw");
   }
 
   /** Take a model on the way to another view: the one that is open asks it nothing. */
@@ -124,7 +142,7 @@ class App {
 
   /** Open a view, to come back from by Back. */
   open(name) {
-    if (this.view === this.views[name]) return;
+    if (!this.info || this.view === this.views[name]) return; // without a model there is nothing to open
     this.history.keep();
     this.#show(name);
     this.history.push();
@@ -173,7 +191,7 @@ class App {
         name: "model",
         value: name,
       });
-      input.addEventListener("change", () => this.#choose(name));
+      input.addEventListener("change", () => this.#pick(name));
       label.append(input, TITLES[name] ?? name);
       field.append(label);
     }
@@ -202,19 +220,21 @@ const NO_ENGINE =
  * @param {object} props
  * @param {Record<string, string>} props.models folders by name, the default first
  * @param {string | null} [props.space] the Space that it runs in
+ * @param {Record<string, string | null>} props.ways addresses of the code, and of what programs need
  * @param {string | null} [props.notice] stands at its head
  * @param {object | null} [server] Gradio's functions, for browsers that cannot run the engine
  */
 export function start(root, props, server = null) {
   const notices = [props.notice];
+  const trouble = new Trouble(root.querySelector(".trouble"));
   let engine;
   if (isSupported()) engine = new Pool();
   else {
     notices.push(server ? FALLBACK : NO_ENGINE);
-    engine = server && new Server(server);
+    engine = server && new Server(server, trouble);
   }
   const standing = root.querySelector(".standing-notice");
   standing.textContent = notices.filter(Boolean).join(" ");
   standing.hidden = !standing.textContent;
-  return engine ? new App(root, { ...props, engine }).start() : null;
+  return engine ? new App(root, { ...props, engine, trouble }).start() : null;
 }

@@ -1,26 +1,36 @@
 // The models that the page offers: their configs, and when the engine has them.
 
-import { Refusal } from "../engine/pool.js";
+import { Refusal, Unreachable } from "../engine/pool.js";
 import { readConfig } from "../engine/tensors.js";
 
-/** A file of a model, as text; null where there is none. */
+/** A file of a model, as text; null where there is none, or it cannot be had. */
 export async function readText(url) {
-  const response = await fetch(url).catch(() => null);
-  return response?.ok ? response.text() : null;
+  return fetchText(url).catch(() => null);
+}
+
+/** The same; null only where the server says that there is none. */
+async function fetchText(url) {
+  try {
+    const response = await fetch(url);
+    return response.ok ? await response.text() : null;
+  } catch {
+    throw new Unreachable(`${url} cannot be fetched.`);
+  }
 }
 
 export class Models {
   #infos = new Map();
   #loads = new Map();
   #ready = new Set();
+  #choices = 0;
 
   /**
    * @param {object} engine a Pool, or a Server: what draws
    * @param {Record<string, string>} folders of the models by name: addresses that end with a slash
+   * @param {Trouble} trouble for as long as they cannot be fetched
    */
-  constructor(engine, folders) {
-    this.engine = engine;
-    this.folders = folders;
+  constructor(engine, folders, trouble) {
+    Object.assign(this, { engine, folders, trouble });
   }
 
   get names() {
@@ -32,19 +42,41 @@ export class Models {
     return new URL(file, new URL(this.folders[name], document.baseURI)).href;
   }
 
+  /** Another model is chosen: what could not be fetched of those before is given up. */
+  giveUp() {
+    this.#choices++;
+    this.trouble.retry();
+  }
+
+  /** What `fetching` resolves to, however long it takes. @throws {Unreachable} if another model is chosen */
+  #outlast(name, fetching) {
+    const choice = this.#choices;
+    const task = async () => {
+      try {
+        return await fetching();
+      } catch (error) {
+        if (!(error instanceof Unreachable)) throw error;
+        throw new Unreachable(`The model ${name} cannot be fetched.`);
+      }
+    };
+    return this.trouble.outlast(task, () => choice === this.#choices);
+  }
+
   /** Sizes, classes and the like, as `readConfig` gives them. The weights are fetched meanwhile. */
   info(name) {
     this.ready(name).catch(() => {}); // whoever draws meets the same failure
-    if (!this.#infos.has(name)) this.#infos.set(name, this.#readInfo(name));
+    if (!this.#infos.has(name)) {
+      const info = this.#outlast(name, () => this.#readInfo(name));
+      info.catch(() => this.#infos.delete(name));
+      this.#infos.set(name, info);
+    }
     return this.#infos.get(name);
   }
 
   async #readInfo(name) {
-    const text = await readText(this.file(name, "config.json"));
-    if (text === null) {
-      this.#infos.delete(name);
-      throw new Refusal(`The model ${name} cannot be had: reload the page in a moment.`);
-    }
+    const url = this.file(name, "config.json");
+    const text = await fetchText(url);
+    if (text === null) throw new Unreachable(`${url} cannot be fetched.`);
     const info = readConfig(JSON.parse(text));
     if (info.channels !== 1) {
       throw new Refusal(`The page draws images of one channel, which ${name} is not.`);
@@ -55,7 +87,7 @@ export class Models {
   /** Resolves when the engine has the model. What failed is tried anew. */
   ready(name) {
     if (!this.#loads.has(name)) {
-      const load = this.#load(name);
+      const load = this.#outlast(name, () => this.#load(name));
       load.then(
         () => this.#ready.add(name),
         () => this.#loads.delete(name),
@@ -67,9 +99,10 @@ export class Models {
 
   /** The weights; and what is usual to them, where that was measured. */
   async #load(name) {
-    const usual = readText(this.file(name, "typicality.json"));
-    await this.engine.load(name, this.file(name, ""));
-    const reference = await usual;
+    const [reference] = await Promise.all([
+      fetchText(this.file(name, "typicality.json")),
+      this.engine.load(name, this.file(name, "")),
+    ]);
     if (reference) this.engine.calibrate?.(name, JSON.parse(reference));
   }
 

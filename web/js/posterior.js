@@ -2,6 +2,7 @@
 
 import { makeBars } from "./bars.js";
 import { setText } from "./raster.js";
+import { readingWords } from "./words.js";
 
 const UNLIKE = 0.01; // the share of drawings of digits that are as improbable
 const UNLIKE_WORDS = "Unlike any digit that the model knows";
@@ -16,12 +17,14 @@ export class Posterior {
 
   setModel({ classes }) {
     this.root.hidden = !classes;
+    this.reading = ""; // in words, what the drawing is
     this.bars = makeBars(this.root.querySelector(".bars"), classes, this.choose);
   }
 
   /** A drawing unlike all digits is said to be one, whatever the bars say. */
   show({ posterior, typicality = null }) {
     const unlike = typicality !== null && typicality < UNLIKE;
+    this.reading = readingWords(posterior, unlike);
     this.bars.set(posterior);
     this.root.classList.toggle("unlike", unlike);
     setText(this.root.querySelector("h2"), unlike ? UNLIKE_WORDS : WORDS);

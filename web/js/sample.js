@@ -4,6 +4,7 @@ import { MAX_SEED, wholeNumber } from "./link.js";
 import { digitButton, grow, setAttribute, setText } from "./raster.js";
 import { savePng } from "./save.js";
 import { freshSeed, natsSentence } from "./words.js";
+import { Work } from "./work.js";
 
 const ANY_HAND = "Any hand draws at any place and size, with any pen.";
 
@@ -14,11 +15,13 @@ export class SampleView {
     this.form = root.querySelector("form");
     this.holder = root.querySelector(".samples");
     this.slots = [];
+    this.pending = null; // the request that is not answered yet
     this.answer = null; // {samples, seed, request}
     this.again = null; // the seed that an address brought, until it is drawn
+    this.work = new Work(app.trouble, this.holder, root.querySelector(".sample-explained"));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#submit();
+      this.#ask(this.#request());
     });
     this.form.addEventListener("input", () => this.#showValues());
     // A seed that is shown gives way to a fresh one; a seed that was typed, or kept, is used.
@@ -26,6 +29,7 @@ export class SampleView {
       this.seedShown = false;
       this.again = null;
     });
+    this.form.addEventListener("input", () => this.#compare());
     this.png = root.querySelector("[data-tool=png]");
     this.png.addEventListener("click", () => savePng(this.answer, this.app.info));
     this.#showValues();
@@ -39,15 +43,18 @@ export class SampleView {
     this.form.elements.label.replaceChildren(new Option("any", ""), ...digits);
     this.form.elements.label.disabled = !digits.length;
     this.#setHand(this.form.elements.freehand.value === "true");
-    this.answer = null;
+    this.pending = this.answer = null;
+    this.work.drop();
     this.png.disabled = true;
     this.slots = [];
     this.holder.replaceChildren();
-    if (this.app.view === this) this.#submit();
+    if (this.app.view === this) this.show();
   }
 
+  /** Draw, unless there are digits; what was asked for and dropped is asked for again. */
   show() {
-    if (!this.answer) this.#submit();
+    if (this.work.busy || (this.answer && !this.pending)) return;
+    this.#ask(this.pending ?? this.#request());
   }
 
   hide() {}
@@ -77,8 +84,10 @@ export class SampleView {
     this.#showValues();
     const { request } = this.answer ?? {};
     const asked = Object.entries(this.#asked());
-    if (request && asked.every(([name, value]) => value === request[name])) this.again = null;
+    const same = asked.every(([name, value]) => value === request?.[name]);
+    if (same && !this.pending) this.again = null;
     else this.answer = null;
+    this.#drop();
   }
 
   /** A choice only for models that know both hands. */
@@ -86,6 +95,13 @@ export class SampleView {
     const choice = this.form.elements.freehand;
     choice.parentElement.hidden = !this.app.info.freehand;
     choice.value = String(freehand && this.app.info.freehand);
+  }
+
+  /** Nothing is waited for any more. */
+  #drop() {
+    if (this.pending) this.app.engine.cancel("sample");
+    this.pending = null;
+    this.work.drop();
   }
 
   #showValues() {
@@ -112,26 +128,52 @@ export class SampleView {
     return { ...settings, seed: this.again ?? settings.seed };
   }
 
-  async #submit() {
+  /** What to draw; `given` tells whether someone typed the seed, or wants to keep it. */
+  #request() {
     const settings = this.#asked();
-    const fresh = this.#settings().seed === null;
-    const seed = settings.seed ?? freshSeed();
+    const given = this.#settings().seed !== null;
+    return { ...settings, seed: settings.seed ?? freshSeed(), given, model: this.app.name };
+  }
+
+  async #ask(asked) {
+    const { given, ...request } = asked;
+    this.pending = asked;
     this.again = null;
-    const request = { ...settings, seed, model: this.app.name };
-    this.#explain("Drawing …");
-    await this.app.models.ready(request.model);
-    if (request.model !== this.app.name) return;
-    this.#layOut(request.count);
-    const answer = await this.app.engine.sample(request, (sample) => {
-      if (request.model === this.app.name) this.#fill(sample, request);
-    });
-    if (!answer || request.model !== this.app.name) return;
+    for (const { button } of this.slots) button.classList.add("stale");
+    this.holder.classList.remove("stale");
+    const answer = await this.work.run(this.#draw(request), "Drawing …");
+    if (!answer || this.pending !== asked) return;
+    this.pending = null;
     this.answer = { ...answer, request };
-    this.form.elements.seed.value = seed;
-    this.seedShown = fresh;
+    this.form.elements.seed.value = request.seed;
+    this.seedShown = !given;
     this.#tell();
-    this.holder.dataset.seed = seed;
+    this.#compare();
+    this.holder.dataset.seed = request.seed;
     this.app.history.note();
+  }
+
+  async #draw(request) {
+    const current = () => request.model === this.app.name;
+    await this.app.models.ready(request.model);
+    if (!current()) return null;
+    this.#layOut(request.count);
+    return this.app.engine.sample(request, (sample) => {
+      if (current()) this.#fill(sample, request);
+    });
+  }
+
+  /** Digits that were drawn by other settings than those that stand above them are faint. */
+  #compare() {
+    if (!this.answer || this.work.busy) return;
+    const { request } = this.answer;
+    const settings = { ...this.#settings(), model: this.app.name };
+    settings.seed ??= request.seed;
+    const stale = Object.keys(settings).some((key) => settings[key] !== request[key]);
+    if (stale === this.holder.classList.contains("stale")) return;
+    this.holder.classList.toggle("stale", stale);
+    if (stale) this.#explain("These are of other settings: press Sample for new ones.");
+    else this.#tell();
   }
 
   /** A place for each digit, of a size by their number; those that are there stay. */
@@ -153,6 +195,7 @@ export class SampleView {
     const slot = this.slots[sample.index];
     slot.sample = { ...sample, freehand };
     slot.button.disabled = false;
+    slot.button.classList.remove("stale");
     grow(slot.canvas, sample.levels, this.app.info);
     setText(slot.caption, `${sample.nats.toFixed(0)} nats`);
     const name = sample.label === null ? "digit" : `a ${sample.label}`;

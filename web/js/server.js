@@ -1,10 +1,10 @@
 // For browsers that cannot run the engine: the same questions as to `engine/pool.js`, put to the server.
 
-import { Refusal } from "../engine/pool.js";
-import { readText } from "./models.js";
+import { Refusal, Unreachable } from "../engine/pool.js";
 
 const BUSY_WAIT_MS = 600;
 const BUSY_TRIES = 5;
+const SILENCE_MS = 60_000; // a server that says nothing for so long is dead
 
 const flat = (rows, Type) => Type.from(rows.flat());
 
@@ -19,14 +19,19 @@ export class Server {
   #newest = {}; // of each kind of request
   #widths = {}; // of each model's images
 
-  /** `functions` are Gradio's: `complete`, `sample` and `trace` of one JSON object each. */
-  constructor(functions) {
-    this.functions = functions;
+  /**
+   * @param {object} functions Gradio's: `complete`, `sample` and `trace` of one JSON object each
+   * @param {Trouble} trouble for as long as the server does not answer
+   */
+  constructor(functions, trouble) {
+    Object.assign(this, { functions, trouble });
   }
 
   /** The server has the weights; here the width of its images is needed. */
   async load(model, folder) {
-    this.#widths[model] = JSON.parse(await readText(`${folder}config.json`)).width;
+    const response = await fetch(`${folder}config.json`).catch(() => null);
+    if (!response?.ok) throw new Unreachable(`${folder}config.json cannot be fetched.`);
+    this.#widths[model] = (await response.json()).width;
   }
 
   cancel(kind) {
@@ -65,23 +70,32 @@ export class Server {
   /** The answer; null if something newer of this kind was asked meanwhile. */
   async #ask(kind, request) {
     this.#newest[kind] = request;
-    for (let attempt = 1; this.#newest[kind] === request; attempt++) {
-      const answer = await this.#call(kind, request);
-      if (this.#newest[kind] !== request) break;
-      if (!answer.error) return answer;
-      if (!answer.busy || attempt === BUSY_TRIES) throw new Refusal(answer.error);
-      await new Promise((done) => setTimeout(done, BUSY_WAIT_MS));
+    const wanted = () => this.#newest[kind] === request;
+    try {
+      const answer = await this.trouble.outlast(() => this.#call(kind, request, wanted), wanted);
+      return wanted() ? answer : null;
+    } catch (error) {
+      if (wanted()) throw error;
+      return null;
     }
-    return null;
   }
 
-  async #call(kind, request) {
-    // Of a dead server Gradio makes `undefined`.
-    const answer = await this.functions[kind](request).catch(() => undefined);
-    if (!answer) throw new Refusal("The server does not answer: try again in a moment.");
-    return answer;
+  async #call(kind, request, wanted) {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await inTime(this.functions[kind](request));
+      if (!answer) throw new Unreachable("The server does not answer.");
+      if (!answer.error) return answer;
+      if (!answer.busy) throw new Refusal(answer.error);
+      if (attempt === BUSY_TRIES || !wanted()) throw new Unreachable("The server is busy.");
+      await pause(BUSY_WAIT_MS);
+    }
   }
 }
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** An answer of the server; undefined if there is none, as Gradio itself makes of a dead one. */
+const inTime = (answer) => Promise.race([answer.catch(() => undefined), pause(SILENCE_MS)]);
 
 function toSamples({ levels, labels, nats, times }, onEach) {
   return levels.map((image, index) => {

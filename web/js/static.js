@@ -5,7 +5,10 @@ import { start } from "./main.js";
 const { weights, models } = document.documentElement.dataset;
 const folders = models.split(" ").map((name) => [name, `${weights}${name}/`]);
 
-start(document.querySelector(".pixelcnn"), { models: Object.fromEntries(folders) });
+start(document.querySelector(".pixelcnn"), {
+  models: Object.fromEntries(folders),
+  ways: { code: "../README.md", programs: "../docs/api.md" },
+});
 
 // Once the page stands, keep it for when there is no network. A frame may not: there it needs one.
 addEventListener("load", () => navigator.serviceWorker?.register("sw.js").catch(() => null));

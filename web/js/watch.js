@@ -9,6 +9,9 @@ import { Player } from "./player.js";
 import { inks, lessMotion, paint, paintLevels, setText } from "./raster.js";
 import { saveGif } from "./save.js";
 import { freshSeed, pixelSentence } from "./words.js";
+import { Work } from "./work.js";
+
+const COMING = "A digit is on its way …";
 
 export class WatchView {
   constructor(app, root) {
@@ -21,6 +24,11 @@ export class WatchView {
     this.expected = root.querySelector(".expected");
     this.scrubber = root.querySelector(".scrubber");
     this.field = root.querySelector("[name=field]");
+    this.work = new Work(
+      app.trouble,
+      root.querySelector(".stage"),
+      root.querySelector(".watch-explained"),
+    );
     this.#wireControls();
     this.cursor = new PixelCursor(
       [this.soFar, this.expected],
@@ -36,6 +44,7 @@ export class WatchView {
     this.root.querySelector(".watch-posterior").hidden = !classes;
     this.bars = makeBars(this.root.querySelector(".watch-posterior .bars"), classes);
     this.trace = this.wanted = this.asked = null;
+    this.work.drop();
     if (this.app.view === this) this.#another();
   }
 
@@ -73,6 +82,7 @@ export class WatchView {
       model: this.app.name,
     };
     this.wanted = null;
+    this.work.drop();
     this.asked = levels && !same(this.trace, request) ? request : null;
   }
 
@@ -86,7 +96,7 @@ export class WatchView {
     this.asked = request;
     this.player.pause();
     const { freehand } = request;
-    const trace = await this.#newest("trace", request);
+    const trace = await this.work.run(this.#newest("trace", request), COMING);
     if (!trace) return;
     this.asked = null;
     this.trace = { ...trace, freehand };
@@ -102,13 +112,14 @@ export class WatchView {
   /** Draw a digit of the model's own, and open it; `opened()` is called as soon as it is known. */
   async #another(opened = null) {
     const { name: model } = this.app;
-    const answer = await this.#newest("sample", { count: 1, seed: freshSeed(), model });
+    const request = { count: 1, seed: freshSeed(), model };
+    const answer = await this.work.run(this.#newest("sample", request), COMING);
     if (!answer) return;
     const [{ levels, label }] = answer.samples;
-    const request = { levels, label, rows: 0, freehand: false, model };
-    if (this.app.view !== this) return this.ask(request);
+    const digit = { levels, label, rows: 0, freehand: false, model };
+    if (this.app.view !== this) return this.ask(digit);
     this.app.history.keep();
-    const opening = this.#open(request);
+    const opening = this.#open(digit);
     opened?.();
     return opening;
   }

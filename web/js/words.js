@@ -10,6 +10,26 @@ export function natsSentence(nats, what, label = null) {
   return `${nats.toFixed(0)} nats: the model${told} would need ${bits(nats)} bits to write down ${what}.`;
 }
 
+/** A probability in percent; never all or nothing, as no model knows that. */
+export function percent(part) {
+  if (part >= 0.995) return "over 99 %";
+  return part < 0.005 ? "under 1 %" : `${Math.round(100 * part)} %`;
+}
+
+/** What a drawing is: the likeliest digit; "" for a model without digits, whose `posterior` is null. */
+export function readingWords(posterior, unlike) {
+  if (!posterior) return "";
+  if (unlike) return "unlike any digit that the model knows";
+  const digit = posterior.indexOf(Math.max(...posterior));
+  return `most likely a ${digit}, ${percent(posterior[digit])}`;
+}
+
+/** Of the best completion, and of what the drawing is: for those who listen. */
+export function completedSentence({ label, nats, reading }) {
+  const best = `${label === null ? "" : `a ${label}, `}${nats.toFixed(0)} nats`;
+  return `Completed${reading && `; ${reading}`}. The best completion: ${best}.`;
+}
+
 /** What the model thought of one pixel of a trace. */
 export function pixelSentence(trace, { width, levels: count }, index) {
   const row = Math.floor(index / width);
