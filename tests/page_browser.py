@@ -100,6 +100,9 @@ def visit(tab):
             tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")
         return tab
 
+    tab.goto(
+        "about:blank"
+    )  # what the page of the test before still asks for is no concern of this one
     tab.on("pageerror", note_error)
     tab.on("console", note_line)
     tab.on("request", note_origin)

@@ -56,7 +56,7 @@ def models_folder() -> Path:
         save(model, folder / name)
         reference = replace(usual(model), weights_sha256=sha256(folder / name))
         reference.save(folder / name / TYPICALITY)
-    for name in ("metrics.json", "training.json", "log.jsonl", "samples.png"):
+    for name in ("README.md", "metrics.json", "training.json", "log.jsonl", "samples.png"):
         shutil.copy(ROOT / "weights" / "binary" / name, folder / "binary")
     return folder
 

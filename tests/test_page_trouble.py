@@ -211,7 +211,7 @@ def test_a_model_that_cannot_be_fetched_is_given_up_for_another(visit, cut):
     wait_for_completions(page)
 
 
-SERVER = "**/gradio_api/component_server*"
+SERVER = "**/component_server**"
 
 
 def test_a_dead_server_is_told_and_answers_again_once_it_is_back(visit, no_simd, cut):

@@ -186,8 +186,8 @@ export class DrawView {
   }
 
   /** What other choices brought is faint until those of these are there. */
-  #fade({ model, label, seed }) {
-    const choice = `${model} ${label} ${seed}`;
+  #fade({ levels, rows, ...others }) {
+    const choice = JSON.stringify(others);
     if (this.choice !== choice) this.completions.fade();
     this.choice = choice;
   }

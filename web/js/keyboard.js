@@ -1,21 +1,24 @@
-// The first Tab lands on what the open view is for: the pad, or the screen. What stands before it is reached by
-// Shift and Tab.
+// What is other for those who use the keyboard.
 
-/** Wire it; `place()` is where to, or null for where the browser would go. */
-export function landFirstTab(place) {
-  const landed = new AbortController();
-  const { signal } = landed;
-  document.addEventListener("pointerdown", () => landed.abort(), { signal });
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.key !== "Tab") return;
-      landed.abort();
-      const target = !event.shiftKey && document.activeElement === document.body ? place() : null;
-      if (!target) return;
-      event.preventDefault();
-      target.focus();
-    },
-    { signal },
-  );
+/**
+ * The first Tab lands on what the open view is for, the pad or the screen; what stands before it is reached by
+ * Shift and Tab. And `root` has the class `by-keys` for as long as it is keys that are used.
+ * @param {HTMLElement} root
+ * @param {() => HTMLElement | null} place where the first Tab lands; null: where the browser would
+ */
+export function wireKeyboard(root, place) {
+  let begun = false;
+  document.addEventListener("pointerdown", () => {
+    begun = true;
+    root.classList.remove("by-keys");
+  });
+  document.addEventListener("keydown", (event) => {
+    root.classList.add("by-keys");
+    if (event.key !== "Tab" || begun) return;
+    begun = true;
+    const target = !event.shiftKey && document.activeElement === document.body ? place() : null;
+    if (!target) return;
+    event.preventDefault();
+    target.focus();
+  });
 }

@@ -5,7 +5,7 @@ import { Announcer } from "./announcer.js";
 import { DrawView } from "./draw.js";
 import { History } from "./history.js";
 import { HowView } from "./how.js";
-import { landFirstTab } from "./keyboard.js";
+import { wireKeyboard } from "./keyboard.js";
 import { address, kept, texts } from "./link.js";
 import { Models } from "./models.js";
 import { onThemeChange } from "./raster.js";
@@ -38,7 +38,7 @@ class App {
       how: new HowView(this, section("how")),
     };
     showWays(root.querySelector(".ways"), ways);
-    landFirstTab(() => root.querySelector(".view:not([hidden]) canvas[tabindex='0']"));
+    wireKeyboard(root, () => root.querySelector(".view:not([hidden]) canvas[tabindex='0']"));
     root.querySelector(".share").addEventListener("click", () => this.#share());
     window.addEventListener("unhandledrejection", (event) => {
       if (!(event.reason instanceof Refusal)) return;

@@ -104,6 +104,7 @@ export function digitButton() {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "digit";
+  button.setAttribute("aria-label", "A digit that is not there yet");
   const canvas = document.createElement("canvas");
   canvas.className = "pixels";
   const caption = document.createElement("span");
