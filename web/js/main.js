@@ -90,7 +90,7 @@ class App {
    */
   async #choose(name) {
     this.wanted = name;
-    this.models.giveUp();
+    this.models.choose(name);
     const info = await this.models.info(name);
     if (this.wanted !== name) return false;
     Object.assign(this, { name, info });

@@ -23,6 +23,7 @@ export class Models {
   #loads = new Map();
   #ready = new Set();
   #choices = 0;
+  #chosen = null;
 
   /**
    * @param {object} engine a Pool, or a Server: what draws
@@ -42,9 +43,10 @@ export class Models {
     return new URL(file, new URL(this.folders[name], document.baseURI)).href;
   }
 
-  /** Another model is chosen: what could not be fetched of those before is given up. */
-  giveUp() {
+  /** A model is chosen: what cannot be fetched of those before is given up. */
+  choose(name) {
     this.#choices++;
+    this.#chosen = name;
     this.trouble.retry();
   }
 
@@ -59,7 +61,8 @@ export class Models {
         throw new Unreachable(`The model ${name} cannot be fetched.`);
       }
     };
-    return this.trouble.outlast(task, () => choice === this.#choices);
+    const wanted = () => choice === this.#choices || name === this.#chosen;
+    return this.trouble.outlast(task, wanted);
   }
 
   /** Sizes, classes and the like, as `readConfig` gives them. The weights are fetched meanwhile. */
