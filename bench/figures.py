@@ -1,4 +1,7 @@
-"""The figures of `bench.quality`: what the judge and the training images say of digits."""
+"""The figures of `bench.quality`: what the judge and the training images say of digits.
+
+Processes that share the work each draw and read their part of the images; then all have all of them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +14,12 @@ from tqdm import tqdm
 
 import pixelcnn
 from bench.distances import Gaussian, fit_gaussian, frechet_distance, nearest
-from bench.judge import CLASSES, Judge, ink_of
+from bench.judge import CLASSES, Judge, Reading, ink_of
+from pixelcnn.config import ModelConfig
 from pixelcnn.data.datasets import Images
 from pixelcnn.data.pixels import quantize, to_greys
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.distributed import ALONE, World
 from pixelcnn.store.grid import grid
 
 SURE = 0.9  # the judge is sure of a digit that it gives more than this
@@ -30,6 +35,17 @@ class Reference:
     judge: Judge
     ink: Tensor  # (N, 1, 28, 28)
     gaussian: Gaussian  # of its features
+    world: World = ALONE  # the processes that share what is to be measured
+
+    def read(self, ink: Tensor) -> Reading:
+        """What the judge says of images (N, 1, 28, 28)."""
+        return read_shared(self.judge, ink, self.world)
+
+    def nearest(self, ink: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances to the nearest training images, and which these are, each (N,)."""
+        found = nearest(ink[self.world.share(len(ink))], self.ink)
+        distances, indices = (self.world.gather(each) for each in found)
+        return distances, indices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +57,21 @@ class Draw:
     batch_size: int  # other sizes draw other digits
 
 
-def make_reference(judge: Judge, images: Images) -> Reference:
+def make_reference(judge: Judge, images: Images, world: World = ALONE) -> Reference:
     """Have the judge read the images that samples are compared with."""
     ink = ink_of(images)
-    return Reference(judge, ink, fit_gaussian(judge.read(ink).features))
+    gaussian = fit_gaussian(read_shared(judge, ink, world).features)
+    return Reference(judge, ink, gaussian, world)
+
+
+def read_shared(judge: Judge, ink: Tensor, world: World) -> Reading:
+    """What the judge says of images (N, 1, 28, 28), of which each process reads its share."""
+    own = judge.read(ink[world.share(len(ink))])
+    return Reading(
+        digit=world.gather(own.digit),
+        confidence=world.gather(own.confidence),
+        features=world.gather(own.features),
+    )
 
 
 def measure_real(
@@ -61,7 +88,7 @@ def measure_real(
         the figures, and the picture that `measure_images` makes.
     """
     figures, picture = measure_images(reference, ink_of(images), images.labels)
-    figures["completed"] = share(reference.judge.read(ink_of(halves)).digit == halves.labels)
+    figures["completed"] = share(reference.read(ink_of(halves)).digit == halves.labels)
     return figures, picture
 
 
@@ -80,10 +107,11 @@ def measure_model(
     Returns:
         the figures, and the picture that `measure_images` makes.
     """
-    ink, label = draw_samples(model, draw, samples)
+    world = reference.world
+    ink, label = draw_samples(model, draw, samples, world)
     figures, picture = measure_images(reference, ink, label)
-    ink, label = draw_completions(model, draw, halves)
-    figures["completed"] = share(reference.judge.read(ink).digit == halves.labels)
+    ink, label = draw_completions(model, draw, halves, world)
+    figures["completed"] = share(reference.read(ink).digit == halves.labels)
     figures["class_drawn"] = None if label is None else share(label == halves.labels)
     return {"temperature": draw.temperature} | figures, picture
 
@@ -101,9 +129,9 @@ def measure_images(
     Returns:
         the figures, and a picture of some digits over their nearest training images.
     """
-    reading = reference.judge.read(ink)
+    reading = reference.read(ink)
     shares = reading.digit.bincount(minlength=CLASSES).double() / len(ink)
-    distances, indices = nearest(ink, reference.ink)
+    distances, indices = reference.nearest(ink)
     figures = {
         "sure": share(reading.confidence > SURE),
         "frechet": frechet_distance(fit_gaussian(reading.features), reference.gaussian),
@@ -130,36 +158,47 @@ def share(which: Tensor) -> float:
     return float(which.double().mean())
 
 
-def draw_samples(model: PixelCNN, draw: Draw, count: int) -> tuple[Tensor, Tensor | None]:
+def draw_samples(
+    model: PixelCNN, draw: Draw, count: int, world: World = ALONE
+) -> tuple[Tensor, Tensor | None]:
     """Ink (N, 1, 28, 28) of samples of any digit, and the class of each (N,)."""
     parts = [
         pixelcnn.generate(model, len(index), temperature=draw.temperature, seed=seed)
-        for seed, index in _batches(draw, count, "samples")
+        for seed, index in _batches(draw, count, "samples", world)
     ]
-    return _join(parts, model.config.levels)
+    return _join(parts, model.config, world)
 
 
-def draw_completions(model: PixelCNN, draw: Draw, halves: Images) -> tuple[Tensor, Tensor | None]:
+def draw_completions(
+    model: PixelCNN, draw: Draw, halves: Images, world: World = ALONE
+) -> tuple[Tensor, Tensor | None]:
     """Ink (N, 1, 28, 28) of a completion of each top half, and the class that it was drawn of (N,)."""
     c = model.config
     levels, half, temperature = quantize(halves.greys, c.levels), c.height // 2, draw.temperature
     parts = [
         pixelcnn.complete(model, levels[index], rows=half, temperature=temperature, seed=seed)
-        for seed, index in _batches(draw, len(halves), "completions")
+        for seed, index in _batches(draw, len(halves), "completions", world)
     ]
-    return _join(parts, c.levels)
+    return _join(parts, c, world)
 
 
-def _batches(draw: Draw, count: int, what: str) -> Iterator[tuple[int, Tensor]]:
-    """The indices 0..count-1 in parts, each with a seed of its own."""
-    parts = torch.arange(count).split(draw.batch_size)
+def _batches(draw: Draw, count: int, what: str, world: World) -> Iterator[tuple[int, Tensor]]:
+    """The indices 0..count-1 in parts, each with a seed of its own: those that this process draws."""
+    parts = list(enumerate(torch.arange(count).split(draw.batch_size)))
     title = f"{what} at temperature {draw.temperature:g}"
-    for k, index in enumerate(tqdm(parts, title, unit="batch", disable=None)):
+    mine, quiet = parts[world.share(len(parts))], None if world.first else True
+    for k, index in tqdm(mine, title, unit="batch", disable=quiet):
         yield draw.seed * 1_000_003 + k, index
 
 
-def _join(parts: list[pixelcnn.Samples], levels: int) -> tuple[Tensor, Tensor | None]:
-    """Ink, where the level is in the upper half, and classes, of all parts on the CPU."""
-    greys = to_greys(torch.cat([part.levels.cpu() for part in parts]), levels)
+def _join(
+    parts: list[pixelcnn.Samples], config: ModelConfig, world: World
+) -> tuple[Tensor, Tensor | None]:
+    """Ink, where the level is in the upper half, and classes, on the CPU: what all processes have drawn."""
+    none = torch.zeros(0, config.in_channels, config.height, config.width, dtype=torch.long)
+    greys = to_greys(torch.cat([none, *(part.levels.cpu() for part in parts)]), config.levels)
+    ink = world.gather(quantize(greys, 2).to(torch.uint8))
+    if not config.num_classes:
+        return ink, None
     labels = [part.label.cpu() for part in parts if part.label is not None]
-    return quantize(greys, 2).to(torch.uint8), torch.cat(labels) if labels else None
+    return ink, world.gather(torch.cat([none.new_zeros(0), *labels]))

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from pixelcnn.data.datasets import Images, training_batches
 from pixelcnn.data.pixels import quantize, to_input
+from pixelcnn.files import write_whole
 
 CLASSES = 10
 
@@ -131,9 +132,7 @@ def get_judge(folder: Path, train: Images, test: Images, recipe: Recipe) -> tupl
             f" {recipe.least_accuracy:.0%} at least to judge."
         )
     if not cached:
-        partial = path.with_name(f"{path.name}.partial")
-        safetensors.torch.save_file(judge.state_dict(), partial)
-        partial.replace(path)
+        write_whole(path, safetensors.torch.save(judge.state_dict()))
     return judge, accurate
 
 

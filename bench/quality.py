@@ -3,7 +3,8 @@
 A judge, a small CNN that is trained once on real digits (see `bench.judge`), reads samples of any digit, and
 completions of the top halves of test digits whose class is drawn from the posterior. Every figure depends on
 the judge, so the same figures of as many real test digits stand beside it. A picture shows samples beside
-their nearest training images. Prints a table and, as its last line, one JSON object.
+their nearest training images. Prints a table and, as its last line, one JSON object. Processes that
+`torchrun` starts share the draws and the reading.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from bench.figures import SURE, Draw, Figures, make_reference, measure_model, me
 from bench.judge import CLASSES, Recipe, get_judge
 from pixelcnn.data.datasets import load_images
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.devices import pick_device
+from pixelcnn.distributed import ALONE, World, join
 
 RECIPE = Recipe()
 PICTURE = "nearest.png"
@@ -70,27 +71,30 @@ def main(argv: list[str] | None = None) -> None:
     """Measure and print."""
     args = parse_args(argv)
     try:
-        result = run(args)
+        with join() as world:
+            result = run(args, world)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(str(error))
-    print_table(result)
-    print(json.dumps(result))
+    if world.first:
+        print_table(result)
+        print(json.dumps(result))
 
 
-def run(args: argparse.Namespace) -> Figures:
-    """Measure; the returned object is what the last line prints.
+def run(args: argparse.Namespace, world: World = ALONE) -> Figures:
+    """Measure, together with the other processes; the returned object is what the last line prints.
 
     Raises:
         ValueError: in one sentence, if a flag is out of range, the model is none of MNIST, or the judge is
             not good enough.
     """
     check_flags(args)
-    model = pixelcnn.load(args.weights, device=pick_device(args.device))
+    model = pixelcnn.load(args.weights, device=world.pick_device(args.device))
     check_model(model)
     args.out.mkdir(parents=True, exist_ok=True)  # before the work: a fault here must not waste it
-    train, test = (load_images("MNIST", args.data_dir, split) for split in ("train", "test"))
-    judge, test_accuracy = get_judge(args.judge, train, test, RECIPE)
-    reference = make_reference(judge, train)
+    with world.in_turn():  # the first trains the judge, the others find it
+        train, test = (load_images("MNIST", args.data_dir, split) for split in ("train", "test"))
+        judge, test_accuracy = get_judge(args.judge, train, test, RECIPE)
+    reference = make_reference(judge, train, world)
     digits, halves = test.every(min(args.samples, len(test))), test.every(args.completions)
     real, picture = measure_real(reference, digits, halves)
     pictures, columns = [("Test digits", picture)], []
@@ -99,7 +103,8 @@ def run(args: argparse.Namespace) -> Figures:
         column, picture = measure_model(reference, model, draw, samples=args.samples, halves=halves)
         columns.append(column)
         pictures.append((f"Samples at temperature {temperature:g}", picture))
-    save_picture(pictures, args.out / PICTURE)
+    if world.first:
+        save_picture(pictures, args.out / PICTURE)
     return {
         "weights": str(args.weights),
         "levels": model.config.levels,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from pixelcnn.files import write_whole
+
 Architecture = Literal["gated", "residual"]
 Likelihood = Literal["bernoulli", "categorical"]
 Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST"]
@@ -64,8 +66,8 @@ class _Json:
         return cls.from_dict(values)
 
     def save(self, path: Path) -> None:
-        """Write a JSON file."""
-        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        """Write a JSON file, whole."""
+        write_whole(path, (json.dumps(self.to_dict(), indent=2) + "\n").encode())
 
 
 def _checked(name: str, value: Any, hint: Any) -> Any:

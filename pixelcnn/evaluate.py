@@ -1,6 +1,6 @@
 """`python -m pixelcnn.evaluate FOLDER --data-dir DIR`: the likelihood of saved weights.
 
-Prints a table and, as its last line, one JSON object.
+Prints a table and, as its last line, one JSON object. Processes that `torchrun` starts share the images.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from pixelcnn.data.datasets import (
 )
 from pixelcnn.density.metrics import evaluate
 from pixelcnn.density.model import CHUNK
-from pixelcnn.devices import autocast, pick_device
+from pixelcnn.devices import autocast
+from pixelcnn.distributed import ALONE, World, join
 from pixelcnn.store.folder import run_of, sha256
 from pixelcnn.store.hub import fetch, load
 from pixelcnn.store.record import read_record
@@ -57,28 +58,35 @@ def main(argv: list[str] | None = None) -> None:
     """Evaluate and print."""
     args = parse_args(argv)
     try:
-        result = run(args)
+        with join() as world:
+            result = run(args, world)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(str(error))
+    if not world.first:
+        return
     for name, value in result.items():
         shown = f"{value:.4f}" if isinstance(value, float) else value
         print(f"{name:28} {shown}")
     print(json.dumps(result))
 
 
-def run(args: argparse.Namespace) -> dict[str, float | int | str | bool | None]:
-    """Evaluate; the returned object is what the last line prints."""
-    device = pick_device(args.device)
+def run(
+    args: argparse.Namespace, world: World = ALONE
+) -> dict[str, float | int | str | bool | None]:
+    """Evaluate, together with the other processes; the returned object is what the last line prints."""
+    device = world.pick_device(args.device)
     folder = fetch(args.weights)
     model = load(folder, device=device)
     num_levels = model.config.levels
     dataset, binarization = what_to_measure(folder, num_levels, args.dataset, args.binarization)
-    images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
+    with world.in_turn():
+        images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
     levels = evaluation_levels(images, num_levels, binarization, args.split)
     batches = torch.arange(len(images)).split(args.batch_size)
+    batches = batches[world.share(len(batches))]
     with autocast(device, args.precision):
-        bar = tqdm(batches, unit="batch", disable=None)
-        result = evaluate(model, levels, images.labels, bar)
+        bar = tqdm(batches, unit="batch", disable=None if world.first else True)
+        result = evaluate(model, levels, images.labels, bar, world)
     figures = dataclasses.asdict(result)
     return figures | {
         "dataset": dataset,

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -335,14 +336,16 @@ def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):
     path = tmp_path / CHECKPOINT
     save_checkpoint({"step": 1}, path)
 
-    def fail(state, file):
-        file.write(b"half")
-        raise OSError("disk full")
+    def fail(_):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(
+        OSError, match=r"checkpoint.pt could not be written: No space left on device\.$"
+    ):
         save_checkpoint({"step": 2}, path)
     assert load_checkpoint(path, CPU) == {"step": 1}
+    assert [each.name for each in tmp_path.iterdir()] == [CHECKPOINT]
 
 
 def test_a_run_begins_with_the_features_of_a_model_of_other_levels():

@@ -18,6 +18,8 @@ only, so that nothing is multiplied by zero.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -96,14 +98,31 @@ class FeatureDropout(nn.Dropout):
     """Drop whole features of an image (Tompson et al. 2015, arXiv:1411.4280, section 3.2).
 
     Neighbouring pixels say nearly the same, so dropping single ones hides little; and a mask of an image's
-    features costs next to nothing to draw.
+    features costs next to nothing to draw. So processes that share a batch each draw it for the whole batch.
     """
+
+    # How many images the batch has, and which of them `forward` is given; None: all, as many as there are.
+    part: tuple[int, slice] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, ..., D) -> (B, ..., D)."""
         if not (self.training and self.p):
             return x
-        return x * F.dropout(x.new_ones(len(x), *(1,) * (x.dim() - 2), x.shape[-1]), self.p)
+        count, part = self.part or (len(x), slice(None))
+        return x * F.dropout(x.new_ones(count, *(1,) * (x.dim() - 2), x.shape[-1]), self.p)[part]
+
+
+@contextmanager
+def part_of_batch(model: nn.Module, count: int, part: slice) -> Iterator[None]:
+    """Let dropout draw for a batch of `count` images of which the model is given a part."""
+    layers = [layer for layer in model.modules() if isinstance(layer, FeatureDropout)]
+    for layer in layers:
+        layer.part = (count, part)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.part = None
 
 
 class CausalConv2d(nn.Module):

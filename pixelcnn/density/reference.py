@@ -8,6 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from pixelcnn.files import write_whole
+
 # The shares of drawings at which their nats are kept. Close to 1, as a page warns below a typicality of 1 %.
 SHARES = (0.0, 0.01, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.998, 1.0)
 
@@ -55,7 +57,7 @@ class Reference:
             "nats": rows,
             "weights_sha256": self.weights_sha256,
         }
-        path.write_text(json.dumps(values) + "\n", encoding="utf-8")
+        write_whole(path, (json.dumps(values) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.reference import Reference
+from pixelcnn.files import write_whole
 
 CONFIG = "config.json"  # the ModelConfig
 WEIGHTS = "model.safetensors"
@@ -71,15 +72,17 @@ def save(model: PixelCNN, folder: Path) -> None:
 
     A `metrics.json` and a `typicality.json` that lie there are deleted: they tell of the weights that are
     replaced.
+
+    Raises:
+        OSError: in one sentence, if one cannot be written; the others, and what it held, are whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model.config.save(folder / CONFIG)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    partial = folder / f"{WEIGHTS}.partial"
-    safetensors.torch.save_file(state, partial)
+    data = safetensors.torch.save(state)
     for name in (METRICS, TYPICALITY):
         (folder / name).unlink(missing_ok=True)
-    partial.replace(folder / WEIGHTS)
+    write_whole(folder / WEIGHTS, data)
 
 
 def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from pixelcnn.files import write_whole
 from pixelcnn.store.folder import TRAINING, locate, run_of, sha256
 
 
@@ -80,7 +81,7 @@ def read_stages(folder: Path) -> Stages:
 def write_stages(stages: Stages, folder: Path) -> None:
     """Write `training.json`."""
     text = json.dumps({"stages": [asdict(stage) for stage in stages]}, indent=2)
-    (folder / TRAINING).write_text(text + "\n", encoding="utf-8")
+    write_whole(folder / TRAINING, f"{text}\n".encode())
 
 
 def stages_before(weights: Path, share: float = 1.0) -> tuple[Stages, Origin]:

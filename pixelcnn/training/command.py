@@ -4,6 +4,7 @@ import argparse
 import shlex
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -11,13 +12,15 @@ import torch
 from PIL import Image
 
 from pixelcnn.data.datasets import load_images
-from pixelcnn.devices import pick_device
+from pixelcnn.distributed import LostError, World, join
+from pixelcnn.files import alone_in
 from pixelcnn.store.folder import BEST, CURVES, LAST, grids, locate
 from pixelcnn.store.hub import check_access, fetch, load
 from pixelcnn.store.push import push
+from pixelcnn.training.checkpoint import pack, unpack
 from pixelcnn.training.flags import configs, parse_args
 from pixelcnn.training.loop import Hooks, train
-from pixelcnn.training.run import DivergedError, Run, start
+from pixelcnn.training.run import DivergedError, Run, restore, start
 from pixelcnn.training.run_folder import RunFolder
 
 
@@ -34,33 +37,59 @@ def stop_on_signal() -> list[int]:
     return noted
 
 
-def fit(args: argparse.Namespace) -> bool:
+def fit(args: argparse.Namespace, world: World) -> bool:
     """Train as the flags say; whether the run is complete."""
     noted = stop_on_signal()
-    device = pick_device(args.device)
-    folder, run = resume(args, device) if args.resume else begin(args, device)
+    device = world.pick_device(args.device)
+    folder, run = begin_or_resume(args, device, world)
     channels = run.model.config.in_channels
     if channels != 1:
         raise ValueError(
             f"{run.config.dataset} has 1 channel: in_channels must be 1, got {channels}."
         )
-    images = load_images(run.config.dataset, args.data_dir, "train", device)
-    validation = load_images(run.config.dataset, args.data_dir, "validation", device)
-    describe(run, folder.path, device)
-    hooks = Hooks(
-        after_epoch=folder.after_epoch,
-        checkpoint=folder.save,
-        should_stop=lambda step: bool(noted),
-    )
-    try:
-        complete = train(run, images, validation, hooks)
-    except DivergedError as error:
-        best = f"The best weights, of epoch {run.best_epoch}, are in {folder.path / BEST}."
-        raise RuntimeError(f"{error} {best}" if run.best_epoch else str(error)) from error
-    if complete and args.show:
+    with alone_in(folder.path) if world.first else nullcontext():
+        with world.in_turn():
+            images = load_images(run.config.dataset, args.data_dir, "train", device)
+            validation = load_images(run.config.dataset, args.data_dir, "validation", device)
+        if world.first:
+            describe(run, folder.path, device, world)
+            if not args.resume:
+                folder.save(run)  # what cannot be written wastes no work; what is killed can go on
+        hooks = Hooks(
+            after_epoch=folder.after_epoch,
+            checkpoint=folder.save,
+            checkpoint_steps=args.checkpoint_steps,
+            should_stop=lambda step: bool(noted),
+        )
+        try:
+            complete = train(run, images, validation, hooks, world)
+        except DivergedError as error:
+            if not world.first:
+                sys.exit(1)  # all know, and one says it
+            best = f"The best weights, of epoch {run.best_epoch}, are in {folder.path / BEST}."
+            raise RuntimeError(f"{error} {best}" if run.best_epoch else str(error)) from error
+        except (OSError, LostError) as error:
+            whole = f"The last checkpoint is whole. To go on: {resuming(args, world)}"
+            raise RuntimeError(f"{error} {whole}") from error
+    if complete and args.show and world.first:
         for path in (folder.path / CURVES, *grids(folder.path).values()):
             Image.open(path).show()
     return complete
+
+
+def begin_or_resume(
+    args: argparse.Namespace, device: torch.device, world: World
+) -> tuple[RunFolder, Run]:
+    """The run that the flags ask for; of several processes the first reads it, and tells the others."""
+    if args.checkpoint_steps < 1:
+        raise ValueError(f"--checkpoint-steps must be at least 1, got {args.checkpoint_steps}.")
+    if world.first:
+        folder, run = resume(args, device) if args.resume else begin(args, device)
+        if world.size > 1:
+            world.from_first(pack(run.state()))
+        return folder, run
+    state = unpack(world.from_first(b""), device)
+    return RunFolder(args.resume or args.out), restore(state, device)
 
 
 def begin(args: argparse.Namespace, device: torch.device) -> tuple[RunFolder, Run]:
@@ -97,13 +126,15 @@ def check_same(args: argparse.Namespace, run: Run) -> None:
             )
 
 
-def describe(run: Run, folder: Path, device: torch.device) -> None:
+def describe(run: Run, folder: Path, device: torch.device, world: World) -> None:
     """Print the resolved configs."""
     parameters = sum(p.numel() for p in run.model.parameters())
     print(f"model  {run.model.config}")
     print(f"run    {run.config}")
     print(
-        f"{parameters:,} parameters on {device} in {run.config.precision}; files go to {folder}",
+        f"{parameters:,} parameters on {device} in {run.config.precision}"
+        + (f", {world.size} processes" if world.size > 1 else "")
+        + f"; files go to {folder}",
         flush=True,
     )
 
@@ -128,6 +159,15 @@ def command() -> str:
     return name if name == "pixelcnn-train" else "python train.py"
 
 
+def resuming(args: argparse.Namespace, world: World) -> str:
+    """The command that goes on with the run, as one types it."""
+    started = (
+        f"torchrun --nproc-per-node={world.size} {sys.argv[0]}" if world.size > 1 else command()
+    )
+    folder, data = shlex.quote(str(args.resume or args.out)), shlex.quote(str(args.data_dir))
+    return f"{started} --resume {folder} --data-dir {data}{push_flags(args)}"
+
+
 def push_flags(args: argparse.Namespace) -> str:
     """The flags that push to the same place, as one types them; empty if nothing is pushed."""
     if not args.push_to_hub:
@@ -147,18 +187,25 @@ def push_folder(args: argparse.Namespace, folder: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, and push; a stopped run ends with exit status 130 and the command that goes on with it."""
+    """Train, and push; a stopped run ends with exit status 130 and the command that goes on with it.
+
+    Processes that `torchrun` starts share the training; the first of them does the rest.
+    """
     args = parse_args(argv)
     folder = args.push_only or args.resume or args.out
     try:
-        check_push(args)
-        complete = bool(args.push_only) or fit(args)
+        with join() as world:
+            if world.first:
+                check_push(args)
+            complete = bool(args.push_only) or fit(args, world)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(str(error))
     if not complete:
-        print(f"Stopped, and saved. To go on: {command()} --resume {folder}", end="")
-        print(f" --data-dir {args.data_dir}{push_flags(args)}")
+        if world.first:
+            print(f"Stopped, and saved. To go on: {resuming(args, world)}")
         sys.exit(130)
+    if not world.first:
+        return
     if not args.push_only:
         print(f"Weights: {folder / BEST} (best on the validation images), {folder / LAST}")
     if args.push_to_hub:

@@ -1,7 +1,10 @@
 """Losses of a run, as a picture."""
 
+import io
 from pathlib import Path
 from typing import Any
+
+from pixelcnn.files import write_whole
 
 
 def save_loss_curves(history: list[dict[str, Any]], path: Path) -> None:
@@ -22,4 +25,6 @@ def save_loss_curves(history: list[dict[str, Any]], path: Path) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120)
+    write_whole(path, picture.getvalue())

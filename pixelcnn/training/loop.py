@@ -5,6 +5,9 @@ The loop writes no files. It calls whoever keeps them, after an epoch and at a c
 
 What a step does follows from the config, the step's number and the state that a checkpoint holds. The order
 of the images and their random draws are seeded by (seed, epoch); the learning rate is a function of the step.
+
+Several processes take the same steps, each with its part of every batch: all hold the same state, and the
+first alone calls who keeps it.
 """
 
 import math
@@ -18,6 +21,7 @@ from tqdm import tqdm
 
 from pixelcnn.data.datasets import Images, training_batches
 from pixelcnn.density.metrics import bits_per_dim
+from pixelcnn.distributed import ALONE, World
 from pixelcnn.training.optimizers import learning_rate_factor
 from pixelcnn.training.run import Run
 from pixelcnn.training.step import train_step
@@ -32,79 +36,93 @@ def _do_nothing(run: Run) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What the loop calls on its way."""
+    """What the loop calls on its way; of several processes the first alone calls all but `should_stop`."""
 
     after_epoch: Callable[[Run], None] = _do_nothing  # it is validated and in the history
     # Every so many steps, against a crash, and when the run stops within an epoch.
     checkpoint: Callable[[Run], None] = _do_nothing
     checkpoint_steps: int = 500
-    should_stop: Callable[[int], bool] = lambda step: False  # asked after each step
+    # Asked after each step, in every process; if any says so, all stop.
+    should_stop: Callable[[int], bool] = lambda step: False
     report: Callable[[str], None] = tqdm.write  # takes a line for people
 
 
 NO_HOOKS = Hooks()
 
 
-def train(run: Run, images: Images, validation: Images, hooks: Hooks = NO_HOOKS) -> bool:
+def train(
+    run: Run,
+    images: Images,
+    validation: Images,
+    hooks: Hooks = NO_HOOKS,
+    world: World = ALONE,
+) -> bool:
     """Train until the last epoch, or until told to stop.
 
     Args:
         run: new or restored.
         images, validation: the two splits, on the device of the model.
         hooks: what to call after an epoch, at a checkpoint, after a step.
+        world: the processes that share each batch, and the validation images.
 
     Returns:
         Whether the run is complete.
 
     Raises:
         DivergedError: in one sentence, if the loss is no longer finite, or explodes; nothing of that is kept.
+        LostError: in one sentence, if another process has ended.
     """
     if run.config.freehand:
         images = images.traced()
     held_out = ValidationImages.of(run, validation)
     while run.epoch <= run.config.epochs:
-        if not _train_epoch(run, images, hooks):
+        if not _train_epoch(run, images, hooks, world):
             return False
-        _finish_epoch(run, len(images), held_out, hooks.report)
-        hooks.after_epoch(run)
+        entry = _entry(run, len(images), held_out, world)
+        run.history.append(entry)
+        run.epoch, run.loss_sum = run.epoch + 1, 0.0
+        if world.first:
+            hooks.report(_line(entry))
+            hooks.after_epoch(run)
     return True
 
 
-def _train_epoch(run: Run, images: Images, hooks: Hooks) -> bool:
+def _train_epoch(run: Run, images: Images, hooks: Hooks, world: World) -> bool:
     """Take the steps of the epoch that are left; False if told to stop before the last one."""
     steps = math.ceil(len(images) / run.config.batch_size)
     done = run.step - (run.epoch - 1) * steps
     run.model.train()
     total = torch.tensor(run.loss_sum, dtype=torch.float64, device=run.model.device)
     seen = done * run.config.batch_size  # images of this epoch
-    with _progress(run, len(images), done) as bar:
+    with _progress(run, len(images), done, world) as bar:
         for levels, labels, freehand in _batches(run, images, done):
             rate = learning_rate_factor(run.config, run.step, steps)
-            loss = train_step(run, levels, labels, freehand, rate)
+            loss = train_step(run, levels, labels, freehand, rate, world)
             total += loss.detach() * len(levels)
             run.step += 1
             seen += len(levels)
             bar.update(len(levels))
             if run.step % CHECK_STEPS == 0:
                 bar.set_postfix(nats=f"{run.check_loss(loss):.2f}", refresh=False)
-            stop = hooks.should_stop(run.step)
+            stop = world.any(hooks.should_stop(run.step))
             if stop or run.step % hooks.checkpoint_steps == 0:
                 run.loss_sum = run.check_loss(total, seen)
-                hooks.checkpoint(run)
+                if world.first:
+                    hooks.checkpoint(run)
             if stop:
                 return False
     run.loss_sum = run.check_loss(total, seen)
     return True
 
 
-def _progress(run: Run, num_images: int, done: int) -> "tqdm[Any]":
+def _progress(run: Run, num_images: int, done: int, world: World) -> "tqdm[Any]":
     """The bar of an epoch of which some steps are done."""
     return tqdm(
         desc=f"epoch {run.epoch}/{run.config.epochs}",
         total=num_images,
         initial=done * run.config.batch_size,
         unit="img",
-        disable=None,
+        disable=None if world.first else True,  # None: where no terminal is
     )
 
 
@@ -124,20 +142,10 @@ def _batches(run: Run, images: Images, done: int) -> Iterator[tuple[Tensor, Tens
     )
 
 
-def _finish_epoch(
-    run: Run, num_images: int, held_out: ValidationImages, report: Callable[[str], None]
-) -> None:
-    """Validate, and go to the next epoch."""
-    entry = _entry(run, num_images, held_out)
-    report(_line(entry))
-    run.history.append(entry)
-    run.epoch, run.loss_sum = run.epoch + 1, 0.0
-
-
-def _entry(run: Run, num_images: int, held_out: ValidationImages) -> dict[str, Any]:
-    """What the log holds of the epoch."""
+def _entry(run: Run, num_images: int, held_out: ValidationImages, world: World) -> dict[str, Any]:
+    """Validate; what the log holds of the epoch."""
     dims = held_out.levels[0].numel()
-    train_nats, nats = run.loss_sum / num_images, held_out.nats_per_image(run)
+    train_nats, nats = run.loss_sum / num_images, held_out.nats_per_image(run, world)
     entry = {
         "epoch": run.epoch,
         "step": run.step,
@@ -148,7 +156,7 @@ def _entry(run: Run, num_images: int, held_out: ValidationImages) -> dict[str, A
         "given_class": bool(run.model.num_classes),
     }
     if run.model.config.freehand:
-        drawn = held_out.nats_per_image(run, freehand=True)
+        drawn = held_out.nats_per_image(run, world, freehand=True)
         entry["validation_freehand_nats_per_image"] = drawn
     return entry
 

@@ -14,6 +14,7 @@ from pixelcnn.devices import resolve_precision
 from pixelcnn.training.checkpoint import State, random_state, restore_random_state
 from pixelcnn.training.optimizers import make_optimizers
 
+VERSION = 1  # of what `Run.state` holds
 EXPLODED = 10  # times the loss of a uniform guess
 
 
@@ -73,12 +74,13 @@ class Run:
     def state(self) -> State:
         """Everything that a resumed run needs."""
         return {
+            "version": VERSION,
             "model_config": self.model.config.to_dict(),
             "train_config": self.config.to_dict(),
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizers": [each.state_dict() for each in self.optimizers],
-            "random": random_state(),
+            "random": random_state(self.model.device),
             "epoch": self.epoch,
             "step": self.step,
             "loss_sum": self.loss_sum,
@@ -130,7 +132,23 @@ def _take_over(model: PixelCNN, init: PixelCNN) -> None:
 
 
 def restore(state: State, device: torch.device) -> Run:
-    """The run whose `state` this is."""
+    """The run whose `state` this is.
+
+    Raises:
+        ValueError: in one sentence, if it is of another version of this project, or does not fit its config.
+    """
+    version = state.get("version", VERSION)  # the earliest had none
+    if version != VERSION:
+        raise ValueError(f"it is of version {version}, and this is version {VERSION}")
+    try:
+        return _restore(state, device)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(str(error).splitlines()[0].rstrip(".:")) from error
+    except KeyError as error:
+        raise ValueError(f"it lacks {error}") from error
+
+
+def _restore(state: State, device: torch.device) -> Run:
     config = TrainConfig.from_dict(state["train_config"])
     run = start(ModelConfig.from_dict(state["model_config"]), config, device)
     run.model.load_state_dict(state["model"])
@@ -140,5 +158,5 @@ def restore(state: State, device: torch.device) -> Run:
         optimizer.load_state_dict(saved)
     run.epoch, run.step, run.loss_sum = state["epoch"], state["step"], state["loss_sum"]
     run.history = state["history"]
-    restore_random_state(state["random"])
+    restore_random_state(state["random"], device)
     return run

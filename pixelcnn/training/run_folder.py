@@ -1,5 +1,6 @@
 """The folder of a run: weights, losses, samples and the history, written as the loop goes on."""
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import torch
 
+from pixelcnn.files import write_whole
 from pixelcnn.store.folder import (
     BEST,
     CHECKPOINT,
@@ -55,7 +57,12 @@ class RunFolder:
             go_on = f", or --resume {path} to go on with it" if CHECKPOINT in held else ""
             raise ValueError(f"{path} holds another run ({held[0]}): give another --out{go_on}.")
         before, origin = stages_before(init) if init else ((), None)
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                f"{path} cannot be made ({error.strerror}): give another --out."
+            ) from error
         return cls(path, before, origin)
 
     @classmethod
@@ -63,14 +70,20 @@ class RunFolder:
         """A folder and its run, as they were saved.
 
         Raises:
-            ValueError: in one sentence, if there is no checkpoint, or it is damaged.
+            ValueError, OSError: in one sentence, if there is no checkpoint, or it is damaged or of another
+                version, or the folder cannot be written.
         """
         state = load_checkpoint(path / CHECKPOINT, device)
-        before = tuple(Stage.from_dict(stage) for stage in state.get("stages_before", []))
-        origin = state.get("origin")
-        folder = cls(path, before, Origin(**origin) if origin else None)
-        run = restore(state, device)
-        folder._write_log(run)
+        try:
+            before = tuple(Stage.from_dict(stage) for stage in state.get("stages_before", []))
+            origin = state.get("origin")
+            folder = cls(path, before, Origin(**origin) if origin else None)
+            run = restore(state, device)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{path / CHECKPOINT} is no run that can go on here: {error}. Resume it with the version that"
+                f" wrote it, or begin a new run with --init {path}."
+            ) from error
         return folder, run
 
     def save(self, run: Run) -> None:
@@ -89,10 +102,12 @@ class RunFolder:
             save(model, self.path / BEST)
         write_stages((*self.before, self._stage(run)), self.path)
         if epoch in (*run.config.sample_epochs, run.config.epochs):
-            sample_grid(model, run.config.seed).save(self.path / grid_name(epoch))
+            picture = io.BytesIO()
+            sample_grid(model, run.config.seed).save(picture, "PNG")
+            write_whole(self.path / grid_name(epoch), picture.getvalue())
         save_loss_curves(run.history, self.path / CURVES)
-        self.save(run)
         self._write_log(run)
+        self.save(run)  # last: what is killed before goes through all of this again
 
     def _stage(self, run: Run) -> Stage:
         """This run as it stands."""
@@ -117,9 +132,7 @@ class RunFolder:
     def _write_log(self, run: Run) -> None:
         """Write the losses as JSON lines: whole, so that a resumed run repeats no epoch in it."""
         lines = "".join(json.dumps(entry) + "\n" for entry in run.history)
-        partial = self.path / f"{LOG}.partial"
-        partial.write_text(lines, encoding="utf-8")
-        partial.replace(self.path / LOG)
+        write_whole(self.path / LOG, lines.encode())
 
 
 def _plain(value: Any) -> Any:

@@ -3,12 +3,16 @@
 import torch
 from torch import Tensor
 
+from pixelcnn.density.layers import part_of_batch
 from pixelcnn.devices import autocast, one_thread_workers
+from pixelcnn.distributed import ALONE, World
 from pixelcnn.training.optimizers import step_optimizers, update_average
 from pixelcnn.training.run import Run
 
 
-def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate: float) -> Tensor:
+def train_step(
+    run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate: float, world: World = ALONE
+) -> Tensor:
     """One step: forward, backward, optimizers, average of the weights.
 
     Args:
@@ -17,11 +21,12 @@ def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate:
         labels: (B,); used by a model with classes.
         freehand: (B,) bool; used by a model that knows two hands.
         rate: share of the optimizers' learning rates, 0 to 1.
+        world: the processes that share the batch; each is given all of it, and computes its part.
 
     Returns:
-        The loss, nats per image, as a scalar on the device.
+        The loss, nats per image of the batch, as a scalar on the device.
     """
-    loss = _compute_gradients(run, levels, labels, freehand)
+    loss = _compute_gradients(run, levels, labels, freehand, world)
     if run.config.grad_clip:
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.config.grad_clip)
     step_optimizers(run.optimizers, rate)
@@ -30,33 +35,40 @@ def train_step(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, rate:
     return loss
 
 
-def _compute_gradients(run: Run, levels: Tensor, labels: Tensor, freehand: Tensor) -> Tensor:
+def _compute_gradients(
+    run: Run, levels: Tensor, labels: Tensor, freehand: Tensor, world: World
+) -> Tensor:
     """Set the gradients of a batch; its loss in nats per image, a scalar.
 
-    On a CPU the batch is divided among threads, and each operation takes one thread. Threads that share an
-    operation wait for each other at its end; on a busy machine they wait long.
+    On a CPU what a process has of the batch is divided among threads, and each operation takes one thread.
+    Threads that share an operation wait for each other at its end; on a busy machine they wait long.
     """
     model = run.model
     params = list(model.parameters())
+    num_images, dims = len(levels), levels[0].numel()
+    mine = world.share(num_images)
+    own = [each[mine] for each in (levels, labels, freehand)]
 
-    def part(levels_part: Tensor, labels_part: Tensor, freehand_part: Tensor) -> list[Tensor]:
-        label = labels_part if model.num_classes else None
-        hand = freehand_part if model.config.freehand else False
+    def part(levels: Tensor, labels: Tensor, freehand: Tensor) -> list[Tensor]:
+        label = labels if model.num_classes else None
+        hand = freehand if model.config.freehand else False
         with autocast(model.device, run.config.precision):
-            logits = model(levels_part, label, freehand=hand)
-        loss = -model.likelihood.log_prob(logits, levels_part).sum() / len(levels)
+            logits = model(levels, label, freehand=hand)
+        loss = -model.likelihood.log_prob(logits, levels).sum() / num_images
         # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
-        return [loss.detach(), *torch.autograd.grad(loss / levels[0].numel(), params)]
+        return [loss.detach(), *torch.autograd.grad(loss / dims, params)]
 
     # Dropout draws from one generator, in an order that threads would leave to chance.
     shared = model.device.type == "cpu" and not model.config.dropout
-    count = min(torch.get_num_threads(), len(levels)) if shared else 1
-    if count == 1:
-        loss, *gradients = part(levels, labels, freehand)
+    count = min(torch.get_num_threads(), len(own[0])) if shared else 1
+    if count <= 1:
+        with part_of_batch(model, num_images, mine):
+            loss, *gradients = part(*own)
     else:
-        parts = [each.tensor_split(count) for each in (levels, labels, freehand)]
+        parts = [each.tensor_split(count) for each in own]
         with one_thread_workers(count) as pool:
             loss, *gradients = (sum(each) for each in zip(*pool.map(part, *parts), strict=True))
+    loss, *gradients = world.add_up([loss, *gradients])
     for p, gradient in zip(params, gradients, strict=True):
         p.grad = gradient
     return loss

@@ -8,6 +8,7 @@ from torch import Tensor
 from pixelcnn.data.datasets import Images, evaluation_levels, freehand_images
 from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import autocast
+from pixelcnn.distributed import ALONE, World
 from pixelcnn.training.run import Run
 
 
@@ -34,22 +35,27 @@ class ValidationImages:
         return cls(images.labels, to_levels(images), drawn)
 
     @torch.inference_mode()
-    def nats_per_image(self, run: Run, *, freehand: bool = False) -> float:
+    def nats_per_image(self, run: Run, world: World = ALONE, *, freehand: bool = False) -> float:
         """The mean of -log p, given the class where there are classes.
 
         Args:
             run: whose weights, or their average, count.
+            world: the processes that share the images.
             freehand: of the digits drawn free-hand, and as such.
 
         Raises:
             DivergedError: in one sentence, if it is not finite, or has exploded.
+            LostError: in one sentence, if another process has ended.
         """
         model, levels = run.evaluated.eval(), self.freehand_levels if freehand else self.levels
         assert levels is not None
+        mine = world.share(len(levels))
+        own = levels[mine].split(CHUNK), self.labels[mine].split(CHUNK)
         total = torch.zeros((), dtype=torch.float64, device=model.device)
-        for batch, labels in zip(levels.split(CHUNK), self.labels.split(CHUNK), strict=True):
+        for batch, labels in zip(*own, strict=True):
             label = labels if model.num_classes else None
             with autocast(model.device, run.config.precision):
                 logits = model(batch.long(), label, freehand=freehand)
             total -= model.likelihood.log_prob(logits, batch.long()).double().sum()
+        (total,) = world.add_up([total])
         return run.check_loss(total, len(levels)) / len(levels)

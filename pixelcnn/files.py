@@ -1,0 +1,49 @@
+"""Files that are whole, whatever happens while they are written, and folders of one process at a time."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write so that `path` holds either what it held before or `data`, and never a part.
+
+    Raises:
+        OSError: in one sentence, if the disk is full, or the folder cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)  # on a full disk it is in the way
+        raise OSError(f"{path} could not be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same out of a folder, until this one leaves it, or ends.
+
+    Raises:
+        OSError: in one sentence, if another process is in it.
+    """
+    if sys.platform == "win32":  # has no such locks
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(f"Another process works in {folder}: wait for it, or end it.") from error
+        yield
+    finally:
+        os.close(descriptor)
