@@ -140,6 +140,23 @@ test("the newest of one kind wins, and kinds do not disturb each other", () =>
     assert.equal(await dropped, null);
   }));
 
+test("lanes do not disturb each other, and each keeps its guesses", () =>
+  withPool(async (pool) => {
+    const beside = { ...request, lane: "beside", seed: 6 };
+    const first = pool.complete({ ...beside, count: 200 });
+    const answers = await Promise.all([pool.complete(request), pool.complete(beside)]);
+    assert.equal(await first, null); // the newest of its lane wins
+    assert.deepEqual(digits(answers[0].samples), digits(alone(request)));
+    assert.deepEqual(digits(answers[1].samples), digits(alone({ ...request, seed: 6 })));
+    for (const asked of [request, beside]) {
+      const again = await pool.complete(asked);
+      for (const { passes } of again.samples) assert.equal(passes, config.height - rows);
+    }
+    const dropped = pool.complete(beside);
+    pool.cancel("complete");
+    assert.notEqual(await dropped, null);
+  }));
+
 test("a digit that is under way is dropped between two rows", () =>
   withPool(async (pool) => {
     const slow = new URL("../weights/residual/", import.meta.url); // a digit of it takes tens of milliseconds

@@ -3,7 +3,7 @@
 // Digits are independent of each other, so each goes to a worker that is free. Classes are read by the same
 // workers every time, as each keeps what it knows of the rows above; for the same reason a worker that is free
 // takes a digit of one of its classes first. Of each kind of request the newest wins: the one before it resolves
-// to null.
+// to null. Requests that name different lanes, as to two models that are compared, leave each other alone.
 
 import { checkModel, Random, Refusal, Unreachable } from "./engine.js";
 import {
@@ -193,11 +193,13 @@ class Found {
   }
 }
 
+export const laneKey = (kind, name = "") => `${kind} ${name}`;
+
 export class Pool {
   #models = new Map(); // name to {files: what a worker needs, config: see `readConfig`, reference: or null}
-  #lanes = new Map(); // kind of request to the newest one
+  #lanes = new Map(); // kind of request, and lane, to the newest one
   #ids = 0;
-  #guesses = { key: "", draws: [] }; // the newest completions, see `#guessesOf`
+  #guesses = new Map(); // lane to the newest completions {key, draws}, see `#guessesOf`
 
   /**
    * @param {object} [options]
@@ -276,12 +278,11 @@ export class Pool {
     return this.#models.get(model).config;
   }
 
-  /** Begin a request of a kind: the older one of that kind is dropped. */
-  #begin(kind) {
-    const before = this.#lanes.get(kind);
-    if (before) this.#cancel(before);
+  /** Begin a request of a kind: the older one of that kind, and of the lane that it names, is dropped. */
+  #begin(kind, { lane: name } = {}) {
+    this.cancel(kind, name);
     const lane = { stale: false };
-    this.#lanes.set(kind, lane);
+    this.#lanes.set(laneKey(kind, name), lane);
     return lane;
   }
 
@@ -298,9 +299,9 @@ export class Pool {
     }
   }
 
-  /** Drop the request of a kind, "complete" for one, that is under way. */
-  cancel(kind) {
-    const lane = this.#lanes.get(kind);
+  /** Drop the request of a kind, "complete" for one, that is under way in a lane. */
+  cancel(kind, name) {
+    const lane = this.#lanes.get(laneKey(kind, name));
     if (lane) this.#cancel(lane);
   }
 
@@ -391,13 +392,13 @@ export class Pool {
 
   /**
    * Draw digits.
-   * @param {object} request model, count, seed; label (null: any), temperature, freehand
+   * @param {object} request model, count, seed; label (null: any), temperature, freehand, lane
    * @param {(sample: object) => void} [onEach] is told each digit as it is done
    * @returns {Promise<{samples: object[], seed: number} | null>} in order of index; null if dropped
    */
   async sample(request, onEach) {
     const { model, count = 16, seed, label = null, temperature = 1, freehand = false } = request;
-    const lane = this.#begin("sample");
+    const lane = this.#begin("sample", request);
     const message = { model, rows: 0, count, seed, temperature, freehand };
     const known = uniformPosterior(this.config(model).classes);
     const labels = this.#labels({ ...message, label }, known);
@@ -407,7 +408,7 @@ export class Pool {
 
   /**
    * Keep the first rows of a drawing and draw the others.
-   * @param {object} request model, levels (Uint8Array), rows, count, seed; label, temperature, freehand;
+   * @param {object} request model, levels (Uint8Array), rows, count, seed; label, temperature, freehand, lane;
    *   distinct: of those that look alike keep one, and draw more
    * @param {(sample: object) => void} [onEach] is told each completion as it is done
    * @param {(known: object) => void} [onPosterior] is told p(label | rows) as soon as it is known
@@ -418,9 +419,10 @@ export class Pool {
     const { label = null, temperature = 1, freehand = false, distinct = false } = request;
     const { model, levels, rows, count = 8, seed } = request;
     this.config(model);
-    const lane = this.#begin("complete");
+    const lane = this.#begin("complete", request);
     const message = { model, levels, rows, count, temperature, freehand };
-    const guesses = this.#guessesOf([model, seed, count, label, temperature, freehand]);
+    const settings = [model, seed, count, label, temperature, freehand];
+    const guesses = this.#guessesOf(request.lane, settings);
     const found = new Found(count, distinct);
     const reading = this.#posterior(lane, request).then((known) => {
       if (known) onPosterior?.(known);
@@ -446,10 +448,10 @@ export class Pool {
   }
 
   /** The completions before, as guesses of the next ones of the same seed: of each draw, by index. */
-  #guessesOf(settings) {
+  #guessesOf(lane, settings) {
     const key = JSON.stringify(settings);
-    if (this.#guesses.key !== key) this.#guesses = { key, draws: [] };
-    const { draws } = this.#guesses;
+    if (this.#guesses.get(lane)?.key !== key) this.#guesses.set(lane, { key, draws: [] });
+    const { draws } = this.#guesses.get(lane);
     return (turn) => {
       draws[turn] ??= new Map();
       return draws[turn];
@@ -483,7 +485,7 @@ export class Pool {
    */
   async posterior(request) {
     this.config(request.model);
-    return this.#posterior(this.#begin("posterior"), request);
+    return this.#posterior(this.#begin("posterior", request), request);
   }
 
   /**
@@ -496,7 +498,7 @@ export class Pool {
   async trace(request) {
     const { model, levels, rows = 0, label = null, freehand = false } = request;
     const { classes, height, width, channels } = this.config(model);
-    const lane = this.#begin("trace");
+    const lane = this.#begin("trace", request);
     const read = await this.#read(lane, { model, levels, rows: height, freehand, traced: true });
     if (!read) return null;
     const { traces, logProbs } = read;
@@ -516,7 +518,7 @@ export class Pool {
 
   /** Stop all workers; what is under way resolves to null. */
   close() {
-    for (const kind of this.#lanes.keys()) this.cancel(kind);
+    for (const lane of this.#lanes.values()) this.#cancel(lane);
     for (const slot of this.slots) {
       slot.stop();
       slot.task?.resolve(null);

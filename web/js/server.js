@@ -1,6 +1,6 @@
 // For browsers that cannot run the engine: the same questions as to `engine/pool.js`, put to the server.
 
-import { Refusal, Unreachable } from "../engine/pool.js";
+import { laneKey, Refusal, Unreachable } from "../engine/pool.js";
 
 const BUSY_WAIT_MS = 600;
 const BUSY_TRIES = 5;
@@ -16,7 +16,7 @@ function nested(levels, width) {
 }
 
 export class Server {
-  #newest = {}; // of each kind of request
+  #newest = {}; // of each kind of request and lane
   #widths = {}; // of each model's images
 
   /**
@@ -34,8 +34,8 @@ export class Server {
     this.#widths[model] = (await response.json()).width;
   }
 
-  cancel(kind) {
-    this.#newest[kind] = null;
+  cancel(kind, lane) {
+    this.#newest[laneKey(kind, lane)] = null;
   }
 
   async sample(request, onEach) {
@@ -68,9 +68,10 @@ export class Server {
   }
 
   /** The answer; null if something newer of this kind was asked meanwhile. */
-  async #ask(kind, request) {
-    this.#newest[kind] = request;
-    const wanted = () => this.#newest[kind] === request;
+  async #ask(kind, { lane, ...request }) {
+    const place = laneKey(kind, lane);
+    this.#newest[place] = request;
+    const wanted = () => this.#newest[place] === request;
     try {
       const answer = await this.trouble.outlast(() => this.#call(kind, request, wanted), wanted);
       return wanted() ? answer : null;
