@@ -1,4 +1,4 @@
-"""Take the README's pictures of the page: three views, and a drawing being completed.
+"""Take the README's pictures of the page, three views and a drawing being completed; and that of its links.
 
     python -m bench.page_pictures [--out docs]
 
@@ -12,9 +12,9 @@ import shutil
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from bench.page_server import files
+from bench.page_server import ROOT, files
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 TWO = ((8, 8), (10, 5), (14, 3.5), (17.5, 5), (18.5, 8), (17, 11), (14, 13.5))  # its upper half
@@ -22,6 +22,8 @@ STEPS = 4  # pictures between two points of the stroke
 FRAME_MS = 120
 HOLD_MS = 2500
 GIF_WIDTH = 640
+PREVIEW = (800, 420, 1.5)  # 1200x630, as those who preview links want it
+PREVIEW_COLOURS = 64
 
 
 def main() -> None:
@@ -36,6 +38,9 @@ def main() -> None:
         frames = _draw(page)
         page.screenshot(path=flags.out / "page-draw.png")
         _save_gif(frames, flags.out / "page-draw.gif")
+        page = _open(browser, f"{url}/web/?view=draw&seed=7", "light", *PREVIEW)
+        preview = _draw(page)[-1].quantize(PREVIEW_COLOURS, dither=Image.Dither.NONE)
+        preview.save(ROOT / "web" / "preview.png", optimize=True)
         page = _open(browser, f"{url}/web/?view=sample&count=32&seed=7", "light")
         page.wait_for_selector(".samples[data-seed]")
         page.wait_for_timeout(1000)
@@ -48,8 +53,11 @@ def main() -> None:
         browser.close()
 
 
-def _open(browser: Browser, url: str, scheme: str) -> Page:
-    page = browser.new_page(viewport={"width": 1200, "height": 720}, bypass_csp=True)
+def _open(
+    browser: Browser, url: str, scheme: str, width: int = 1200, height: int = 720, scale: float = 1
+) -> Page:
+    size: ViewportSize = {"width": width, "height": height}
+    page = browser.new_page(viewport=size, device_scale_factor=scale, bypass_csp=True)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(url)
     page.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")

@@ -19,6 +19,7 @@ from huggingface_hub import HfApi, SpaceCard, SpaceCardData
 from huggingface_hub.errors import HfHubHTTPError
 
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
+from pixelcnn.ui.preview import with_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_FILES = (
@@ -40,7 +41,6 @@ PAGE_FILES = (
 STATIC_FILES = (
     "LICENSE",
     "docs/api.md",  # the page links to it
-    "docs/page-draw.png",  # the Space's thumbnail
     "index.html",
     "web/*.*",
     "web/css/*",
@@ -106,7 +106,7 @@ def space_card(repo_id: str, hardware: str, weights: str | None) -> str:
         card.data["suggested_hardware"] = hardware
     card.data["models"] = [weights.partition("@")[0]] if weights else card.data["models"]
     picture = card.data["thumbnail"]
-    card.data["thumbnail"] = f"https://huggingface.co/spaces/{repo_id}/resolve/main/{picture}"
+    card.data["thumbnail"] = f"{_resolve(repo_id)}/{picture}"
     return str(card)
 
 
@@ -120,9 +120,23 @@ def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path 
         if path.is_file() and "__pycache__" not in path.parts
     }
     files["README.md"] = space_card(repo_id, hardware, weights).encode()
-    if not static:
+    if static:
+        for name in ("index.html", "web/index.html"):
+            files[name] = _addressed(ROOT / name, repo_id).encode()
+    else:
         files["requirements.txt"] = requirements(hardware).encode()
     return files
+
+
+def _addressed(page: Path, repo_id: str) -> str:
+    """The page of a static Space: it knows the Hub's page around it, and where its picture is."""
+    text = page.read_text(encoding="utf-8").replace("<html ", f'<html data-space="{repo_id}" ', 1)
+    return with_picture(text, f"{_resolve(repo_id)}/web/preview.png")
+
+
+def _resolve(repo_id: str) -> str:
+    """Where the files of a Space are."""
+    return f"https://huggingface.co/spaces/{repo_id}/resolve/main"
 
 
 def write(files: dict[str, Path | bytes], folder: Path) -> int:

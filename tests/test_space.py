@@ -129,7 +129,7 @@ def test_a_static_space_is_plain_files_of_a_few_megabytes(plain_files):
     paths = [path for path in plain_files.rglob("*") if path.is_file()]
     files = {path.relative_to(plain_files).as_posix() for path in paths}
     tops = {path.partition("/")[0] for path in files}
-    assert tops == {"LICENSE", "README.md", "docs", "index.html", "web", "weights"}
+    assert tops == {"LICENSE", "README.md", "index.html", "web", "weights"}
     assert {"web/engine/engine.wasm", "web/vendor/gifenc/LICENSE"} <= files
     assert not [path for path in files if path.endswith((".py", ".c", ".h"))]
     assert sum(path.stat().st_size for path in paths) < 8e6
@@ -178,7 +178,7 @@ def test_an_upload_is_one_commit_and_an_address(hub, folder, capsys):
     assert b"torch==2.11.0" in repo.files()["requirements.txt"]
     data = SpaceCard(repo.files()["README.md"].decode()).data
     assert data["suggested_hardware"] == "zero-a10g"
-    picture = "/spaces/someone/digits/resolve/main/docs/page-draw.png"
+    picture = "/spaces/someone/digits/resolve/main/web/preview.png"
     assert data["thumbnail"] == f"https://huggingface.co{picture}"
 
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
+
 import pixelcnn
 from pixelcnn.ui.descriptions import DescribedBlocks
 from pixelcnn.ui.endpoints import named_endpoint, server_function
+from pixelcnn.ui.preview import PreviewTags
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
 
@@ -60,10 +63,13 @@ def launch_options() -> dict[str, Any]:
 
     The styles are files of their own, as Gradio rewrites the selectors of what `css=` is given.
     """
-    styles = re.findall(r'href="(css/[^"]+)"', (WEB / "index.html").read_text(encoding="utf-8"))
+    page = WEB / "index.html"
+    styles = re.findall(r'href="(css/[^"]+)"', page.read_text(encoding="utf-8"))
     links = [f'<link rel="stylesheet" href="gradio_api/file={WEB}/{style}">' for style in styles]
+    picture = f"/gradio_api/file={WEB}/preview.png"
     return {
         "head": "\n".join(links),
+        "app_kwargs": {"middleware": [Middleware(PreviewTags, page=page, picture=picture)]},
         "ssr_mode": False,  # has a record of white screens
         "mcp_server": importlib.util.find_spec("mcp") is not None,
         "footer_links": ["api", "settings"],

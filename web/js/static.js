@@ -2,12 +2,13 @@
 
 import { start } from "./main.js";
 
-const { weights, models } = document.documentElement.dataset;
+const { weights, models, space } = document.documentElement.dataset;
 const folders = models.split(" ").map((name) => [name, `${weights}${name}/`]);
 
 start(document.querySelector(".pixelcnn"), {
   models: Object.fromEntries(folders),
   ways: { code: "../README.md", programs: "../docs/api.md" },
+  space,
 });
 
 // Once the page stands, keep it for when there is no network. A frame may not: there it needs one.

@@ -1,0 +1,79 @@
+"""What a link to the page shows where it is pasted: the title, description and picture of `web/index.html`.
+
+Programs that preview links run no scripts, and want absolute addresses, which are put in where they are
+known.
+"""
+
+import html
+import os
+import re
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PICTURE = re.compile(r'content="(?:web/)?preview\.png"')
+TAGS = re.compile(
+    r'<title>.*?</title>|<meta (?:name="description"|property="og:|name="twitter:)[^>]*>'
+)
+GRADIO_TAGS = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
+
+
+def with_picture(page: str, address: str) -> str:
+    """The page, with its picture at an absolute address."""
+    return PICTURE.sub(f'content="{html.escape(address)}"', page)
+
+
+class PreviewTags:
+    """ASGI middleware: our tags in place of Gradio's, in the one page that people open.
+
+    Args:
+        app: what answers.
+        page: the static page, whose tags these are.
+        picture: path of the picture on this server.
+    """
+
+    def __init__(self, app: ASGIApp, *, page: Path, picture: str) -> None:
+        self.app = app
+        self.tags = "\n".join(TAGS.findall(page.read_text(encoding="utf-8")))
+        self.picture = picture
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; the start of an answer waits for its length."""
+        if scope["type"] != "http" or scope["path"].removeprefix(scope.get("root_path", "")) != "/":
+            await self.app(scope, receive, send)
+            return
+        start: MutableMapping[str, Any] = {}
+        body = bytearray()
+
+        async def replace(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            headers = dict(start["headers"])
+            text = bytes(body)
+            if headers.get(b"content-type", b"").startswith(b"text/html"):
+                text = self._replaced(text.decode(), scope).encode()
+                headers[b"content-length"] = str(len(text)).encode()
+            await send({**start, "headers": list(headers.items())})
+            await send({"type": "http.response.body", "body": text})
+
+        await self.app(scope, receive, replace)
+
+    def _replaced(self, page: str, scope: Scope) -> str:
+        tags = with_picture(self.tags, f"{_origin(scope)}{self.picture}")
+        return GRADIO_TAGS.sub("", page).replace("<head>", f"<head>\n{tags}", 1)
+
+
+def _origin(scope: Scope) -> str:
+    """Where the visitor sees this server: a Space knows its host, a proxy tells it."""
+    if host := os.environ.get("SPACE_HOST"):
+        return f"https://{host}"
+    headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+    scheme = headers.get("x-forwarded-proto", str(scope["scheme"])).partition(",")[0]
+    host = headers.get("x-forwarded-host", headers.get("host", ""))
+    return f"{scheme}://{host}{scope.get('root_path', '')}"
