@@ -207,5 +207,6 @@ def test_the_page_names_all_its_modules_to_be_fetched_at_once():
     modules = {path.relative_to(ROOT / "web").as_posix() for path in scripts}
     # Two are no modules, one belongs to Gradio, one to the workers.
     modules -= {"js/early.js", "js/forward.js", "js/gradio.js", "engine/worker.js"}
+    modules -= {"js/rival.js"}  # loaded when it is asked for
     assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', page)) == modules
     assert "${" not in page  # Gradio takes it for a template

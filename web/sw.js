@@ -6,6 +6,7 @@ const STALLED_MS = 4000;
 // What no tag of index.html names: the workers' script, the engine, and the model that the page opens with.
 const MORE = [
   "index.html",
+  "js/rival.js",
   "engine/worker.js",
   "engine/engine.wasm",
   "../weights/binary/config.json",

@@ -5,7 +5,7 @@ import { GIFEncoder } from "../vendor/gifenc/gifenc.esm.js";
 const SCALE = 8;
 const FRAME_MS = 20; // the shortest that browsers honour
 const HOLD_MS = 2500; // the whole digit, before it starts again
-const [PAPER, COOL, WARM] = [
+export const [PAPER, COOL, WARM] = [
   [255, 255, 255],
   [29, 95, 166],
   [184, 72, 12],

@@ -39,6 +39,11 @@ export class Completions {
     for (const { button } of this.slots) button.classList.remove("stale");
   }
 
+  /** Those that are shown, by slot. */
+  get samples() {
+    return this.#shown.filter(Boolean).map(({ sample }) => sample);
+  }
+
   /** The one in the first slot. */
   get first() {
     return this.#shown[0]?.sample;
@@ -130,4 +135,11 @@ export function scarcity({ shown, draws }) {
   if (shown === COMPLETIONS) return "";
   const what = shown === 1 ? "only this one" : `only these ${shown}`;
   return `The model is sure of itself: ${draws} draws brought ${what}. `;
+}
+
+/** Whether what was answered answers another request too. */
+export function answers(answered, { levels, distinct, ...ask }) {
+  if (distinct && !answered.distinct) return false;
+  const same = Object.keys(ask).every((key) => answered[key] === ask[key]);
+  return same && levels.every((level, at) => level === answered.levels[at]);
 }

@@ -1,13 +1,15 @@
 // Draw: the upper part is yours, and while the pen moves, eight completions follow.
 
-import { allDiffer, COMPLETIONS, Completions, scarcity } from "./completions.js";
+import { Compare } from "./compare.js";
+import { allDiffer, answers, COMPLETIONS, Completions, scarcity } from "./completions.js";
 import { makeDivider } from "./divider.js";
-import { Ink, inkOf } from "./ink.js";
+import { Ink, inkOf, toLevels } from "./ink.js";
 import { MAX_SEED, pack, unpack, wholeNumber } from "./link.js";
 import { newestOnly } from "./newest.js";
 import { Pad } from "./pad.js";
 import { Posterior } from "./posterior.js";
 import { setAttribute, setText } from "./raster.js";
+import { saveDrawing } from "./save.js";
 import { Starts } from "./starts.js";
 import { Tools } from "./tools.js";
 import { completedSentence, freshSeed, natsSentence } from "./words.js";
@@ -45,6 +47,7 @@ export class DrawView {
     );
     this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
     this.work = new Work(app.trouble, this.holder, this.words);
+    this.compare = new Compare(app, root, "Drawing", { choose: (digit) => this.#choose(digit) });
     this.tools = this.#makeTools();
   }
 
@@ -59,11 +62,13 @@ export class DrawView {
     this.#forget();
     this.posterior.setModel(this.app.info);
     this.starts.setModel();
+    this.compare.setModel();
     this.#changed();
   }
 
   show() {
     this.#changed();
+    this.compare.show();
   }
 
   hide() {}
@@ -71,13 +76,15 @@ export class DrawView {
   repaint() {
     this.starts.repaint();
     this.completions.repaint(this.app.info);
+    this.compare.repaint();
     this.#paint();
   }
 
   state() {
     const { levels: count } = this.app.info;
     const { ink, rows, seed, label } = this;
-    return { rows, seed, label, ink: pack(ink.levels(count), count) };
+    const packed = pack(ink.levels(count), count);
+    return { rows, seed, label, ink: packed, compare: this.compare.state() };
   }
 
   restore(query) {
@@ -86,6 +93,7 @@ export class DrawView {
     const packed = query.get("ink") ?? "";
     const levels = packed !== this.state().ink && unpack(packed, this.app.info);
     if (levels) this.#start(inkOf(levels, count));
+    this.compare.restore(query.get("compare"));
     this.seed = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? this.seed;
     this.#setLabel(wholeNumber(query.get("label"), 0, classes - 1));
     this.#setRows(wholeNumber(query.get("rows"), MARGIN, height - MARGIN) ?? this.rows);
@@ -113,6 +121,7 @@ export class DrawView {
       more: changing(() => {
         this.seed = freshSeed();
       }),
+      save: () => this.#save(),
       eraser: changing(() => {
         this.pad.erase = !this.pad.erase;
       }),
@@ -120,6 +129,14 @@ export class DrawView {
         this.pad.size = size;
       },
     });
+  }
+
+  /** Keep what is on the screen as a picture. */
+  #save() {
+    const { app, rows, seed, completions } = this;
+    const mean = completions.mean(app.info, rows);
+    const shown = { levels: this.#levels(), rows, mean, samples: completions.samples };
+    saveDrawing({ ...shown, model: app.name, seed }, app.info);
   }
 
   #clear() {
@@ -161,9 +178,13 @@ export class DrawView {
     this.#changed();
   }
 
-  /** What is completed: the ink, or as long as there is none, the first preset as an invitation. */
+  /** What is completed, 0..255: the ink, or as long as there is none, the first preset as an invitation. */
+  #given() {
+    return this.ink.empty ? this.starts.first : this.ink.values;
+  }
+
   #levels() {
-    return this.ink.empty ? this.starts.first : this.ink.levels(this.app.info.levels);
+    return toLevels(this.#given(), this.app.info.levels);
   }
 
   #changed() {
@@ -182,7 +203,8 @@ export class DrawView {
     this.#fade(ask);
     this.app.announcer.hush();
     // Others in place of those that look alike are looked for once the pen is lifted.
-    this.refresh({ version: ink.version, ask: { ...ask, distinct: !this.pad.drawing } });
+    const given = this.#given().slice();
+    this.refresh({ version: ink.version, given, ask: { ...ask, distinct: !this.pad.drawing } });
   }
 
   /** What other choices brought is faint until those of these are there. */
@@ -192,7 +214,7 @@ export class DrawView {
     this.choice = choice;
   }
 
-  async #complete({ version, ask }) {
+  async #complete({ version, given, ask }) {
     // A move that fills no further pixel asks for nothing new.
     if (!this.answered || !answers(this.answered, ask)) {
       const sentence = this.app.models.isReady(ask.model) ? null : FETCHING;
@@ -206,6 +228,7 @@ export class DrawView {
     this.completions.refresh();
     if (this.settled && !this.ink.empty) this.#announce();
     this.#mark({ begun: version, version });
+    this.compare.ask({ ...ask, ink: given, version });
   }
 
   /** Put the question to the engine, once it has the weights. Null if another model is chosen meanwhile. */
@@ -265,11 +288,4 @@ export class DrawView {
       Object.assign(this.holder.dataset, this.marks);
     });
   }
-}
-
-/** Whether what was answered answers another request too. */
-function answers(answered, { levels, distinct, ...ask }) {
-  if (distinct && !answered.distinct) return false;
-  const same = Object.keys(ask).every((key) => answered[key] === ask[key]);
-  return same && levels.every((level, at) => level === answered.levels[at]);
 }

@@ -76,11 +76,13 @@ export class Ink {
     if (changed) this.version++;
   }
 
-  /** As levels 0..count-1, by the model's own rule: floor(ink * K / 256). */
   levels(count) {
-    return this.values.map((ink) => (ink * count) >> 8);
+    return toLevels(this.values, count);
   }
 }
+
+/** Ink 0..255 as levels 0..count-1, by the model's own rule: floor(ink * K / 256). */
+export const toLevels = (values, count) => values.map((ink) => (ink * count) >> 8);
 
 /** Levels 0..count-1 as ink 0..255. */
 export const inkOf = (levels, count) =>

@@ -52,6 +52,11 @@ class App {
     return this.views[this.root.dataset.view];
   }
 
+  /** What a model is called. */
+  title(name) {
+    return TITLES[name] ?? name;
+  }
+
   /** Open the view, the model and the settings that the address asks for. */
   async start() {
     this.#makeModelChoice();
@@ -192,7 +197,7 @@ class App {
         value: name,
       });
       input.addEventListener("change", () => this.#pick(name));
-      label.append(input, TITLES[name] ?? name);
+      label.append(input, this.title(name));
       field.append(label);
     }
   }
@@ -200,12 +205,24 @@ class App {
   async #share() {
     const { parameters, names } = this.#present();
     const link = address(this.space, kept(this.history.query, names, parameters));
+    if (await offered(link)) return;
     try {
       await navigator.clipboard.writeText(link);
       this.notify("The link is in your clipboard: it opens what you see now.");
     } catch {
       this.notify(link, LINK_MS); // a frame may not write to the clipboard
     }
+  }
+}
+
+/** Hand a link to the visitor's other apps. False where the browser cannot, or a frame may not. */
+async function offered(url) {
+  if (!navigator.share) return false;
+  try {
+    await navigator.share({ title: document.title, url });
+    return true;
+  } catch ({ name }) {
+    return name === "AbortError"; // the visitor thought better of it
   }
 }
 

@@ -1,8 +1,9 @@
 // Sample: a grid of fresh digits.
 
+import { Compare } from "./compare.js";
+import { Grid } from "./grid.js";
 import { MAX_SEED, wholeNumber } from "./link.js";
-import { digitButton, grow, setAttribute, setText } from "./raster.js";
-import { savePng } from "./save.js";
+import { saveGrid } from "./save.js";
 import { freshSeed, natsSentence } from "./words.js";
 import { Work } from "./work.js";
 
@@ -14,7 +15,8 @@ export class SampleView {
     this.root = root;
     this.form = root.querySelector("form");
     this.holder = root.querySelector(".samples");
-    this.slots = [];
+    this.grid = new Grid(this.holder, (sample) => this.#watch(sample));
+    this.compare = new Compare(app, root, "Samples");
     this.pending = null; // the request that is not answered yet
     this.answer = null; // {samples, seed, request}
     this.again = null; // the seed that an address brought, until it is drawn
@@ -29,9 +31,9 @@ export class SampleView {
       this.seedShown = false;
       this.again = null;
     });
-    this.form.addEventListener("input", () => this.#compare());
+    this.form.addEventListener("input", () => this.#fade());
     this.png = root.querySelector("[data-tool=png]");
-    this.png.addEventListener("click", () => savePng(this.answer, this.app.info));
+    this.png.addEventListener("click", () => saveGrid(this.answer, this.app.info));
     this.#showValues();
   }
 
@@ -46,13 +48,14 @@ export class SampleView {
     this.pending = this.answer = null;
     this.work.drop();
     this.png.disabled = true;
-    this.slots = [];
-    this.holder.replaceChildren();
+    this.grid.clear();
+    this.compare.setModel();
     if (this.app.view === this) this.show();
   }
 
   /** Draw, unless there are digits; what was asked for and dropped is asked for again. */
   show() {
+    this.compare.show();
     if (this.work.busy || (this.answer && !this.pending)) return;
     this.#ask(this.pending ?? this.#request());
   }
@@ -60,14 +63,13 @@ export class SampleView {
   hide() {}
 
   repaint() {
-    this.answer?.samples.forEach((sample, k) => {
-      grow(this.slots[k].canvas, sample.levels, this.app.info, { since: Number.NEGATIVE_INFINITY });
-    });
+    this.grid.repaint(this.app.info);
+    this.compare.repaint();
   }
 
   state() {
     const { model, ...settings } = this.answer?.request ?? this.#asked();
-    return { ...settings, freehand: settings.freehand || null };
+    return { ...settings, freehand: settings.freehand || null, compare: this.compare.state() };
   }
 
   restore(query) {
@@ -82,6 +84,7 @@ export class SampleView {
     this.seedShown = true;
     this.#setHand(query.get("freehand") === "true");
     this.#showValues();
+    this.compare.restore(query.get("compare"));
     const { request } = this.answer ?? {};
     const asked = Object.entries(this.#asked());
     const same = asked.every(([name, value]) => value === request?.[name]);
@@ -139,7 +142,7 @@ export class SampleView {
     const { given, ...request } = asked;
     this.pending = asked;
     this.again = null;
-    for (const { button } of this.slots) button.classList.add("stale");
+    this.grid.fade();
     this.holder.classList.remove("stale");
     const answer = await this.work.run(this.#draw(request), "Drawing …");
     if (!answer || this.pending !== asked) return;
@@ -148,23 +151,24 @@ export class SampleView {
     this.form.elements.seed.value = request.seed;
     this.seedShown = !given;
     this.#tell();
-    this.#compare();
+    this.#fade();
     this.holder.dataset.seed = request.seed;
     this.app.history.note();
+    this.compare.ask(request);
   }
 
   async #draw(request) {
     const current = () => request.model === this.app.name;
     await this.app.models.ready(request.model);
     if (!current()) return null;
-    this.#layOut(request.count);
+    this.grid.layOut(request.count);
     return this.app.engine.sample(request, (sample) => {
-      if (current()) this.#fill(sample, request);
+      if (current()) this.grid.fill({ ...sample, freehand: request.freehand }, this.app.info);
     });
   }
 
   /** Digits that were drawn by other settings than those that stand above them are faint. */
-  #compare() {
+  #fade() {
     if (!this.answer || this.work.busy) return;
     const { request } = this.answer;
     const settings = { ...this.#settings(), model: this.app.name };
@@ -174,33 +178,6 @@ export class SampleView {
     this.holder.classList.toggle("stale", stale);
     if (stale) this.#explain("These are of other settings: press Sample for new ones.");
     else this.#tell();
-  }
-
-  /** A place for each digit, of a size by their number; those that are there stay. */
-  #layOut(count) {
-    this.holder.classList.toggle("many", count > 16);
-    this.holder.classList.toggle("few", count <= 4);
-    while (this.slots.length < count) {
-      const slot = digitButton();
-      slot.button.disabled = true;
-      slot.button.addEventListener("click", () => this.#watch(slot.sample));
-      this.slots.push(slot);
-      this.holder.append(slot.button);
-    }
-    for (const { button } of this.slots.splice(count)) button.remove();
-  }
-
-  /** Show a digit as soon as it is drawn. */
-  #fill(sample, { freehand }) {
-    const slot = this.slots[sample.index];
-    slot.sample = { ...sample, freehand };
-    slot.button.disabled = false;
-    slot.button.classList.remove("stale");
-    grow(slot.canvas, sample.levels, this.app.info);
-    setText(slot.caption, `${sample.nats.toFixed(0)} nats`);
-    const name = sample.label === null ? "digit" : `a ${sample.label}`;
-    const words = `Sample ${sample.index + 1}, ${name}, ${slot.caption.textContent}: watch it`;
-    setAttribute(slot.button, "aria-label", words);
   }
 
   #tell() {

@@ -1,5 +1,6 @@
 // What to start from other than an empty pad: top halves, or a picture of one's own.
 
+import { toLevels } from "./ink.js";
 import { readPicture } from "./picture.js";
 import { makePresets } from "./presets.js";
 import { digitButton, paintLevels } from "./raster.js";
@@ -16,14 +17,9 @@ export class Starts {
       .addEventListener("change", (event) => this.#upload(event.target));
   }
 
-  /** The first preset, as levels of the model. */
+  /** The first preset, as ink 0..255. */
   get first() {
-    return this.levels(this.presets[0]);
-  }
-
-  /** Ink as levels of the model, by its own rule. */
-  levels(ink) {
-    return ink.map((each) => (each * this.app.info.levels) >> 8);
+    return this.presets[0];
   }
 
   setModel() {
@@ -39,7 +35,7 @@ export class Starts {
       const { button, canvas, caption } = digitButton();
       button.setAttribute("aria-label", `Start from top half ${index + 1}`);
       caption.remove();
-      paintLevels(canvas, this.levels(ink), top, { given: half });
+      paintLevels(canvas, toLevels(ink, top.levels), top, { given: half });
       button.addEventListener("click", () => {
         this.take(ink.map((each, at) => (at < half * width ? each : 0)));
       });

@@ -7,7 +7,7 @@ import { FIELD_WORDS, paintField, receptiveField } from "./field.js";
 import { pack, unpack, wholeNumber } from "./link.js";
 import { Player } from "./player.js";
 import { inks, lessMotion, paint, paintLevels, setText } from "./raster.js";
-import { saveGif } from "./save.js";
+import { saveGif, saveSvg } from "./save.js";
 import { freshSeed, pixelSentence } from "./words.js";
 import { Work } from "./work.js";
 
@@ -145,7 +145,8 @@ export class WatchView {
       play: () => player.toggle(),
       forward: () => player.step(1),
       new: () => this.#another(() => this.app.history.push()),
-      gif: () => this.#saveGif(),
+      gif: () => this.trace && saveGif(this.trace, this.app.info),
+      svg: () => this.trace && saveSvg(this.trace, this.app.info),
     };
     for (const [name, action] of Object.entries(actions)) {
       this.#button(name).addEventListener("click", action);
@@ -178,10 +179,6 @@ export class WatchView {
     else if (event.key in keys) this.player.step(keys[event.key]);
     else return;
     event.preventDefault();
-  }
-
-  #saveGif() {
-    if (this.trace) saveGif(this.trace, this.app.info);
   }
 
   #paint() {
