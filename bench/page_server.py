@@ -12,10 +12,11 @@ from pathlib import Path
 from urllib.error import URLError
 
 ROOT = Path(__file__).resolve().parent.parent
-START_LIMIT_S = 120
+START_LIMIT_S = 300
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens at."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -24,7 +25,7 @@ def _free_port() -> int:
 @contextmanager
 def files(folder: Path = ROOT, *, port: int | None = None) -> Iterator[str]:
     """Serve a folder that holds `web` and `weights` by `python -m http.server`; yields its address."""
-    port = port or _free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
     command += ["--directory", str(folder)]
     with _running(command, port, dict(os.environ), START_LIMIT_S) as url:
@@ -37,9 +38,10 @@ def app(
     variables: Mapping[str, str] | None = None,
     *,
     limit_s: float = START_LIMIT_S,
+    port: int | None = None,
 ) -> Iterator[str]:
     """Serve the page in Gradio, with these environment variables too; yields its address."""
-    port = _free_port()
+    port = port or free_port()
     command = [sys.executable, "app.py", "--port", str(port)]
     if weights:
         command += ["--weights", str(weights.resolve())]
@@ -64,14 +66,36 @@ def _running(
         server.wait()
 
 
-def resident_mb(url: str) -> float:
-    """Memory of the server at `url` on this machine, in MB."""
+def process_of(url: str) -> int:
+    """The process of the `app.py` at `url` on this machine.
+
+    Raises:
+        RuntimeError: if there is none.
+    """
     port = f"--port {url.rsplit(':', 1)[1]}".split()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and port == _words(folder / "cmdline")[2:4]:
-            pages = int((folder / "statm").read_text().split()[1])
-            return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+            return int(folder.name)
     raise RuntimeError(f"No server for {url} runs here.")
+
+
+def resident_mb(url: str) -> float:
+    """Memory of the `app.py` at `url` on this machine, in MB."""
+    pages = int(Path(f"/proc/{process_of(url)}/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
+def cpu_seconds(process: int) -> float:
+    """CPU time of a process and of its children that run, in seconds."""
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if process in (int(stat.parent.name), int(fields[1])):
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(ordered: list[float], part: float) -> float:

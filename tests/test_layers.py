@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.naive import draw_naive
 from pixelcnn.sampling.rows import row_weights, start_rows
 from pixelcnn.sampling.sampler import Sampler
+from pixelcnn.sampling.scripted import scripted
 from tests.toys import (
     architectures,
     channels,
@@ -244,6 +246,16 @@ def test_a_new_sampler_follows_weights_that_change(architecture):
         drawn.append(Sampler(model).draw(draft)[0])
         assert drawn[-1].equal(draw_naive(model, draft)[0])
     assert not drawn[0].equal(drawn[1])
+
+
+@pytest.mark.parametrize("category", [DeprecationWarning, FutureWarning])
+def test_scripting_does_not_warn_in_any_version_of_pytorch(category, monkeypatch):
+    def script(function):
+        warnings.warn("`torch.jit.script` is deprecated.", category, stacklevel=2)
+        return function
+
+    monkeypatch.setattr(torch.jit, "script", script)
+    assert scripted(gate) is gate
 
 
 ROWS = """

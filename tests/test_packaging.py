@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
+
+from tests.lowest import lowest
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -23,6 +26,16 @@ def test_requirements_pin_what_the_package_depends_on():
         (exact,) = pin.specifier
         assert exact.operator == "=="
         assert wanted[pin.name].specifier.contains(exact.version), pin
+
+
+def test_every_range_has_a_lowest_version_below_the_pinned_one():
+    pins = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    pinned = {pin.name: Version(next(iter(pin.specifier)).version) for pin in pins}
+    lows = [Requirement(line) for line in lowest()]
+    assert {low.name for low in lows} == pinned.keys()
+    for low in lows:
+        (exact,) = low.specifier
+        assert Version(exact.version) <= pinned[low.name], low
 
 
 def test_every_extra_asks_for_the_versions_that_the_package_allows():

@@ -22,5 +22,6 @@ def scripted(function: Callable[P, R]) -> Callable[P, R]:
     if sys.version_info >= (3, 14):
         return function
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        for category in (DeprecationWarning, FutureWarning):  # 2.11 gives the one, 2.15 the other
+            warnings.simplefilter("ignore", category)
         return cast(Callable[P, R], torch.jit.script(function))

@@ -21,6 +21,11 @@ PACKAGE = Path(pixelcnn.__file__).resolve().parent
 HOME = PACKAGE if (PACKAGE / "web").is_dir() else PACKAGE.parent
 WEB = HOME / "web"
 
+# Calls of programs wait in Gradio's queue, which forgets those that have hung up, and not in the executor's,
+# which would run them. Two of all endpoints together are handed on at a time, so that no model waits for one.
+AT_ONCE = 2
+WAITING = 256  # more are turned away in a sentence
+
 
 def build_page(
     service: Service, folders: Mapping[str, Path], *, notice: str | None = None
@@ -38,7 +43,12 @@ def build_page(
     gr.set_static_paths([WEB, *weights])
     with DescribedBlocks(title="PixelCNN draws digits", fill_width=True) as page:
         for method in service.endpoints:
-            gr.api(named_endpoint(method), api_name=method.__name__)
+            gr.api(
+                named_endpoint(method),
+                api_name=method.__name__,
+                concurrency_id="models",
+                concurrency_limit=AT_ONCE,
+            )
         gr.HTML(
             html_template=_markup(),
             js_on_load=(WEB / "js" / "gradio.js").read_text(encoding="utf-8"),
@@ -49,7 +59,7 @@ def build_page(
             space=os.environ.get("SPACE_ID"),
             notice=notice,
         )
-    return page.queue(default_concurrency_limit=64, max_size=256)
+    return page.queue(max_size=WAITING)
 
 
 def _markup() -> str:

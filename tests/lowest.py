@@ -1,0 +1,26 @@
+"""The lowest versions that pyproject.toml allows, as requirements: `python -m tests.lowest > lowest.txt`."""
+
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+
+
+def lowest() -> list[str]:
+    """One line for each dependency.
+
+    Raises:
+        ValueError: if a range has no lower end, or several.
+    """
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    lines = []
+    for each in map(Requirement, project["dependencies"]):
+        (version,) = (one.version for one in each.specifier if one.operator == ">=")
+        lines.append(f"{each.name}=={version}")
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(lowest()))
