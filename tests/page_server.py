@@ -56,8 +56,9 @@ def models_folder() -> Path:
         save(model, folder / name)
         reference = replace(usual(model), weights_sha256=sha256(folder / name))
         reference.save(folder / name / TYPICALITY)
-    for name in ("README.md", "metrics.json", "training.json", "log.jsonl", "samples.png"):
-        shutil.copy(ROOT / "weights" / "binary" / name, folder / "binary")
+        for told in (ROOT / "weights" / name).iterdir():  # of their training, with the pictures
+            if not (folder / name / told.name).exists():
+                shutil.copy(told, folder / name)
     return folder
 
 

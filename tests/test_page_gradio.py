@@ -31,7 +31,9 @@ def test_the_page_in_gradio_computes_in_the_browser(visit, device):
     expect(page.locator(".samples .digit")).to_have_count(16)
     page.get_by_text("Binary").click()
     page.get_by_role("tab", name="How it works").click()
-    expect(page.get_by_role("cell", name="threshold")).to_be_visible()
+    expect(page.locator(".stepper .phases")).to_contain_text("earlier pixels")
+    page.get_by_role("button", name="Take the tour").click()
+    expect(page.get_by_role("dialog", name="Draw here")).to_be_visible()
 
 
 def test_without_simd_the_server_draws_and_the_page_says_so(visit, no_simd):
@@ -49,6 +51,9 @@ def test_without_simd_the_server_draws_and_the_page_says_so(visit, no_simd):
     page.get_by_role("button", name="Completion 1,").click()
     expect(page.locator(".watch-explained")).to_contain_text("in all")
     expect(page.locator(".readout")).to_contain_text("row")
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator(".how-notice")).to_contain_text("need the model in your browser")
+    expect(page.locator(".sight-words")).to_contain_text("blind spot")
 
 
 def test_without_simd_and_a_server_the_page_says_what_to_do(tab, no_simd):

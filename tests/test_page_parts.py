@@ -207,6 +207,15 @@ def test_the_page_names_all_its_modules_to_be_fetched_at_once():
     modules = {path.relative_to(ROOT / "web").as_posix() for path in scripts}
     # Two are no modules, one belongs to Gradio, one to the workers.
     modules -= {"js/early.js", "js/forward.js", "js/gradio.js", "engine/worker.js"}
-    modules -= {"js/rival.js"}  # loaded when it is asked for
+    modules -= {"js/rival.js", "js/tour.js"}  # loaded when they are asked for
     assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', page)) == modules
     assert "${" not in page  # Gradio takes it for a template
+
+
+def test_what_is_loaded_later_is_kept_for_when_there_is_no_network():
+    page = (ROOT / "web/index.html").read_text()
+    at_once = set(re.findall(r'href="(css/[^"]+|js/[^"]+)"', page))
+    files = [*ROOT.glob("web/js/how/*.js"), *ROOT.glob("web/css/*.css")]
+    files += [ROOT / "web/js/rival.js", ROOT / "web/js/tour.js"]
+    later = {path.relative_to(ROOT / "web").as_posix() for path in files} - at_once
+    assert set(re.findall(r'"((?:css|js)/[^"]+)"', (ROOT / "web/sw.js").read_text())) == later

@@ -161,7 +161,7 @@ REFUSE = """() => {
 )
 def test_a_refusal_takes_the_place_of_the_sentence_on_work(visit, query, words, again):
     page = visit("view=how", motion="reduce")
-    page.wait_for_function("document.querySelector('#view-how table')")
+    expect(page.locator("#view-how[data-seed]")).to_be_visible()
     page.evaluate(REFUSE)
     name = "Watch" if "watch" in query else "Sample"
     page.get_by_role("tab", name=name).click()
@@ -209,6 +209,26 @@ def test_a_model_that_cannot_be_fetched_is_given_up_for_another(visit, cut):
     page.get_by_text("Residual").click()
     expect(page.locator(".posterior")).to_be_visible()
     wait_for_completions(page)
+
+
+@pytest.mark.parametrize(
+    ("opens", "files", "name"),
+    [
+        ("tab", "**/js/how/view.js", "How it works"),
+        ("tab", "**/css/how.css", "How it works"),
+        ("button", "**/js/tour.js", "The tour"),
+    ],
+)
+def test_what_is_loaded_later_is_fetched_again_when_it_can_be_had(visit, cut, opens, files, name):
+    mend = cut(files)
+    page = visit(forgive=CUT)
+    wait_for_completions(page)
+    page.get_by_role(opens, name="How it works" if opens == "tab" else "Take the tour").click()
+    expect(trouble(page)).to_contain_text(f"{name} cannot be fetched.")
+    mend()
+    trouble(page).get_by_role("button").click()
+    expect(page.locator("#view-how[data-seed], .tour")).to_be_visible()
+    expect(trouble(page)).to_be_hidden()
 
 
 SERVER = "**/component_server**"

@@ -228,14 +228,3 @@ def test_a_digit_plays_by_itself_unless_less_motion_is_asked_for(visit, motion):
     expected = "Pause" if motion == "no-preference" else "Play"
     expect(page.locator(".readout")).to_contain_text("row")
     expect(page.locator("[data-player=play]")).to_have_text(expected)
-
-
-@devices
-def test_how_it_works_shows_how_the_weights_came_about(visit, device):
-    page = visit("view=how&model=binary", **device)
-    view = page.locator("#view-how")
-    expect(view.get_by_role("cell", name="threshold")).to_be_visible()
-    expect(view.get_by_role("img", name="Loss by epoch")).to_be_visible()
-    expect(view.get_by_role("img", name="Samples of these weights")).to_be_visible()
-    widest = "all => Math.max(...all.map((each) => each.getBoundingClientRect().right))"
-    assert view.locator("*").evaluate_all(widest) <= device["width"]

@@ -3,10 +3,29 @@
 
 const KEPT = "pixelcnn";
 const STALLED_MS = 4000;
-// What no tag of index.html names: the workers' script, the engine, and the model that the page opens with.
+// What no tag of index.html names: what is loaded when it is asked for first, the workers' script, the engine, and the
+// model that the page opens with.
 const MORE = [
   "index.html",
+  "css/how.css",
+  "css/tour.css",
+  "js/how/article.js",
+  "js/how/beat.js",
+  "js/how/blocks.js",
+  "js/how/dom.js",
+  "js/how/draft_picture.js",
+  "js/how/losses.js",
+  "js/how/names.js",
+  "js/how/nats.js",
+  "js/how/rows.js",
+  "js/how/sentences.js",
+  "js/how/sight.js",
+  "js/how/stepper.js",
+  "js/how/subject.js",
+  "js/how/training.js",
+  "js/how/view.js",
   "js/rival.js",
+  "js/tour.js",
   "engine/worker.js",
   "engine/engine.wasm",
   "../weights/binary/config.json",

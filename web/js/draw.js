@@ -80,6 +80,18 @@ export class DrawView {
     this.#paint();
   }
 
+  /**
+   * The drawing, and how it is to go on. Rows below the divider are not part of the question. `own` tells
+   * whether the visitor drew it.
+   */
+  get question() {
+    const { rows, seed, label } = this;
+    const { name: model, info } = this.app;
+    const levels = this.#levels().fill(0, rows * info.width);
+    const settings = { model, rows, seed, label, count: COMPLETIONS, freehand: info.freehand };
+    return { own: !this.ink.empty, ask: { ...settings, levels } };
+  }
+
   state() {
     const { levels: count } = this.app.info;
     const { ink, rows, seed, label } = this;
@@ -188,18 +200,14 @@ export class DrawView {
   }
 
   #changed() {
-    const { ink, rows, label, seed } = this;
+    const { ink } = this;
     this.tools.show(ink, this.pad.erase);
     setAttribute(this.pad.canvas, "data-version", String(ink.version));
     this.moveDivider();
     this.#paint();
     this.app.history.note();
     if (this.app.view !== this) return;
-    const { name: model, info } = this.app;
-    // Rows below the divider are not part of the question.
-    const levels = this.#levels().fill(0, rows * info.width);
-    const { freehand } = info;
-    const ask = { model, levels, rows, label, seed, count: COMPLETIONS, freehand };
+    const { ask } = this.question;
     this.#fade(ask);
     this.app.announcer.hush();
     // Others in place of those that look alike are looked for once the pen is lifted.

@@ -51,23 +51,27 @@ class Field {
   }
 }
 
-/**
- * Which earlier pixels the logits of a pixel depend on, by their offset from it.
- * @param {object} info a model's config, as `readConfig` gives it
- * @returns {Uint8Array} (H, 2W-1): entry [up][W-1 + right] is 1 if that pixel is seen
- */
-export function receptiveField(info) {
+const reversed = (dilations) => [...dilations].reverse();
+
+/** The pixel itself: what is seen of it before any layer. */
+function pixel(info) {
   const self = new Field(info);
   self.add(0, 0);
-  const reversed = (dilations) => [...dilations].reverse();
-  if (!info.gated) {
-    let field = self;
-    for (const d of reversed(info.dilations)) field = field.through(residualTaps(d));
-    return field.through([...aboveTaps, ...left(REACH)]).seen;
-  }
+  return self;
+}
+
+/** What one stack of masked convolutions sees. */
+function maskedField(info) {
+  let field = pixel(info);
+  for (const d of reversed(info.dilations)) field = field.through(residualTaps(d));
+  return field.through([...aboveTaps, ...left(REACH)]);
+}
+
+/** What the two stacks see: the vertical one above, through its links, and the horizontal one in the row. */
+function stackFields(info) {
   // The last vertical features are read by every horizontal block: the first of them reads the furthest.
-  let row = self;
-  let linked = self;
+  let row = pixel(info);
+  let linked = row;
   for (const d of reversed(info.horizontalDilations)) {
     linked = row;
     row = row.through([
@@ -77,7 +81,37 @@ export function receptiveField(info) {
   }
   let above = linked;
   for (const d of reversed(info.dilations)) above = above.through(verticalTaps(d));
-  return above.through(aboveTaps).with(row.through(left(LEFT))).seen;
+  return { vertical: above.through(aboveTaps), horizontal: row.through(left(LEFT)) };
+}
+
+/**
+ * What each stack of a gated network sees, as `receptiveField` tells it.
+ * @param {object} info
+ * @returns {{vertical: Uint8Array, horizontal: Uint8Array}}
+ */
+export function stacks(info) {
+  const { vertical, horizontal } = stackFields(info);
+  return { vertical: vertical.seen, horizontal: horizontal.seen };
+}
+
+/**
+ * Which earlier pixels the logits of a pixel depend on, by their offset from it.
+ * @param {object} info a model's config, as `readConfig` gives it
+ * @returns {Uint8Array} (H, 2W-1): entry [up][W-1 + right] is 1 if that pixel is seen
+ */
+export function receptiveField(info) {
+  if (!info.gated) return maskedField(info).seen;
+  const { vertical, horizontal } = stackFields(info);
+  return vertical.with(horizontal).seen;
+}
+
+/**
+ * Whether pixel `at` is seen from a later pixel `index`.
+ * @param {Uint8Array} seen of `receptiveField`
+ */
+export function sees(seen, { width }, index, at) {
+  const up = Math.floor(index / width) - Math.floor(at / width);
+  return seen[up * (2 * width - 1) + (at % width) - (index % width) + width - 1] === 1;
 }
 
 /**
@@ -87,12 +121,10 @@ export function receptiveField(info) {
 export function paintField(canvas, seen, info, index) {
   const { width } = info;
   const { text } = inks();
-  const [row, column] = [Math.floor(index / width), index % width];
   paint(canvas, info, (at) => {
     if (!seen || at >= index) return 0;
-    const [i, j] = [Math.floor(at / width), at % width];
-    if (seen[(row - i) * (2 * width - 1) + j - column + width - 1]) return text[41];
-    return (i + j) % 2 ? text[128] : 0;
+    if (sees(seen, info, index, at)) return text[41];
+    return (Math.floor(at / width) + at) % 2 ? text[128] : 0;
   });
 }
 

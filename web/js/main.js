@@ -6,7 +6,8 @@ import { DrawView } from "./draw.js";
 import { History } from "./history.js";
 import { HowView } from "./how.js";
 import { wireKeyboard } from "./keyboard.js";
-import { address, kept, texts } from "./link.js";
+import { loadLater } from "./later.js";
+import { address, kept, texts, wholeNumber } from "./link.js";
 import { Models } from "./models.js";
 import { onThemeChange } from "./raster.js";
 import { SampleView } from "./sample.js";
@@ -40,6 +41,7 @@ class App {
     showWays(root.querySelector(".ways"), ways);
     wireKeyboard(root, () => root.querySelector(".view:not([hidden]) canvas[tabindex='0']"));
     root.querySelector(".share").addEventListener("click", () => this.#share());
+    root.addEventListener("click", (event) => event.target.closest("[data-tour]") && this.#tour(1));
     window.addEventListener("unhandledrejection", (event) => {
       if (!(event.reason instanceof Refusal)) return;
       event.preventDefault();
@@ -78,6 +80,20 @@ class App {
     }
     this.views[name].restore(query);
     this.#show(name);
+    await this.#tour(wholeNumber(query.get("tour"), 1, Infinity));
+  }
+
+  /** The tour at a step, loaded when someone takes it; null: none. */
+  async #tour(step) {
+    if (step === null) return this.tour?.close();
+    const { Tour, LAST } = await loadLater(this.trouble, {
+      name: "The tour",
+      module: () => import("./tour.js"),
+      styles: "../css/tour.css",
+      wanted: () => true,
+    });
+    this.tour ??= new Tour(this);
+    this.tour.show(Math.min(step, LAST));
   }
 
   /** What the address tells: see `History`. */
