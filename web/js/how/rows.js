@@ -198,11 +198,13 @@ function rowSentence(draft, passes) {
   const what = `Pass ${passes}: columns ${from} to ${to - 1} at once, each pixel set by its own die. `;
   if (!changed) {
     const rest =
-      passes === draft.passes.length ? "The row is done." : `Up to column ${to - 1} it stays.`;
+      passes === draft.passes.length ? "The row is done." : `Up to column ${to - 1} the row stays.`;
     return `${what}None changed. ${rest}`;
   }
   const some = changed === 1 ? "One changed" : `${changed} changed`;
-  if (passes === draft.passes.length)
+  if (passes === draft.passes.length) {
     return `${what}${some}, the last of the row. The row is done.`;
-  return `${what}${some}; up to the first of them, column ${settled - 1}, it stays.`;
+  }
+  const first = changed === 1 ? "it" : "the first of them";
+  return `${what}${some}; up to ${first}, column ${settled - 1}, the row stays.`;
 }
