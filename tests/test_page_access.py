@@ -15,6 +15,15 @@ SEVEN = [(8, 6), (14, 3), (19, 6), (14, 12)]
 CUT = re.compile(r"^Failed to load resource: net::ERR_")
 
 
+MOVE = """async () => {
+  const divider = document.querySelector(".pad-frame .divider");
+  for (let k = 0; k < 6; k++) {
+    divider.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+    await new Promise((done) => setTimeout(done, 150));
+  }
+}"""
+
+
 def test_a_result_is_told_once_it_has_settled_and_not_at_every_move(visit):
     page = visit()
     wait_for_completions(page)
@@ -36,6 +45,10 @@ def test_a_result_is_told_once_it_has_settled_and_not_at_every_move(visit):
     )
     expect(region).to_have_attribute("aria-live", "polite")
     assert len(page.evaluate("window.told")) == 1
+    page.evaluate(MOVE)  # each row moved brings other completions
+    page.wait_for_function("window.told.length > 1")
+    wait_for_completions(page)
+    assert len(page.evaluate("window.told")) == 2
     bar = page.locator(".posterior .bar").nth(int(region.inner_text().split("likely a ")[1][0]))
     heights = page.locator(".posterior .fill").evaluate_all(
         "all => all.map((fill) => Number(fill.style.transform.slice(7, -1)))"
@@ -155,6 +168,29 @@ def test_axe_finds_no_fault_in_any_state(visit, width, scheme):
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     page.wait_for_timeout(300)
     found["How it works, all open"] = faults(page)
+    assert {state: each for state, each in found.items() if each} == {}
+
+
+STATES = {
+    "embed=1": ".completions .digit:enabled",
+    "embed=1&only=draw": ".completions .digit:enabled",
+    "compare=residual": ".rival .digit:enabled",
+    "view=sample&count=3&compare=residual": ".rival .digit:enabled",
+    "tour=1": ".tour",
+    "tour=4": ".tour",
+    "tour=6": ".tour",
+}
+
+
+@themes
+@pytest.mark.parametrize("width", [1440, 320])
+def test_axe_finds_no_fault_in_a_lesson_a_comparison_or_the_tour(visit, width, scheme):
+    found = {}
+    for query, there in STATES.items():
+        page = visit(query, width=width, scheme=scheme, motion="reduce")
+        expect(page.locator(there).first).to_be_visible()
+        page.wait_for_timeout(300)
+        found[query] = faults(page)
     assert {state: each for state, each in found.items() if each} == {}
 
 
