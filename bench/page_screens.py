@@ -22,7 +22,7 @@ VIEWS = {
     "draw": ("view=draw&seed=7", ".completions[aria-busy=false][data-version]"),
     "sample": ("view=sample&count=16&seed=7", ".samples[data-seed]"),
     "watch": ("view=watch", ".stage[aria-busy=false] .pixel-mark:not([hidden])"),
-    "how": ("view=how", "#view-how table"),
+    "how": ("view=how", "#view-how[data-seed] svg"),
 }
 STILL_MS = 800  # for what is painted once a frame
 SHEET_WIDTH = 480  # of a picture in a sheet, at most
