@@ -97,7 +97,7 @@ def visit(tab):
         if forgive:
             forgiven.append(forgive)
         if ready:
-            tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")
+            tab.wait_for_selector(".pixelcnn[data-view]")
         return tab
 
     tab.goto(

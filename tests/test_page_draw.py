@@ -4,6 +4,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
+import pixelcnn
 from pixelcnn.store.folder import TYPICALITY, WEIGHTS, save
 from tests.page_browser import (
     devices,
@@ -15,7 +16,7 @@ from tests.page_browser import (
     stroke,
     wait_for_completions,
 )
-from tests.page_server import picture_of_a_one, tiny_models, usual
+from tests.page_server import ROOT, picture_of_a_one, tiny_models, usual
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +41,49 @@ def test_draw_by_mouse(visit, device):
     page.get_by_role("button", name="Completion 1,").click()
     expect(page.locator("#view-watch")).to_be_visible()
     expect(page.locator(".scrubber")).not_to_have_value("0")
+
+
+@devices
+def test_at_first_touch_the_page_says_what_it_is_and_what_one_can_do(visit, device):
+    page = visit(height=800, **device)
+    wait_for_completions(page)
+    expect(page.locator(".title p")).to_contain_text(
+        "You begin a digit; a neural network finishes it"
+    )
+    expect(page.locator(".title p")).to_be_in_viewport()
+    expect(page.get_by_text("Pick one to watch it being drawn")).to_be_visible()
+    expect(page.get_by_text("Pick one to complete as it")).to_be_visible()
+    said = (
+        "() => getComputedStyle(document.querySelector('.pad-frame .divider'), '::after').content"
+    )
+    assert "drag" in page.evaluate(said)
+    expect(page.locator(".guide")).to_have_css("opacity", "1")
+    stroke(page, SEVEN)
+    expect(page.locator(".guide")).to_have_css("opacity", "0")
+    assert "drag" in page.evaluate(said)  # it was not moved yet
+    page.get_by_role("slider", name="Rows you draw").press("ArrowDown")
+    assert "drag" not in page.evaluate(said)
+
+
+@devices
+def test_models_are_a_choice_with_a_sentence_each_and_come_later_on_a_phone(visit, device):
+    page = visit(**device)
+    choice = page.get_by_role("group", name="Model")
+    expect(choice.get_by_role("radio")).to_have_count(3)
+    for label, sentence in (
+        ("Binary", "Ink or paper"),
+        ("Greys", "Sixteen shades"),
+        ("Residual", "never told which digit is which"),
+    ):
+        expect(choice.locator("label", has_text=label)).to_contain_text(sentence)
+    below = choice.bounding_box()["y"] > page.locator(".completions").bounding_box()["y"]
+    assert below == (device["width"] < 900)
+    page.set_viewport_size({"width": 1440 if below else 375, "height": 900})
+    page.wait_for_function(
+        "below => below === Boolean(document.querySelector('.masthead .models'))", arg=below
+    )
+    choice.get_by_label("Residual").check()
+    expect(choice.get_by_label("Residual")).to_be_checked()
 
 
 def test_a_move_that_fills_no_further_pixel_asks_for_nothing(visit):
@@ -76,6 +120,28 @@ def test_draw_by_keyboard(visit, device):
     page.keyboard.press("Enter")
     expect(page.locator("#view-watch")).to_be_visible()
     expect(page.locator("[data-player=play]")).to_be_focused()
+
+
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def test_a_line_drawn_by_keys_is_undone_at_once(visit):
+    page = visit()
+    wait_for_completions(page)
+    page.locator(".pad").focus()
+    counts = [0]
+    for keys in (["Shift+ArrowRight"] * 5, ["ArrowUp"] * 4 + ["Shift+ArrowLeft"] * 5, ["Space"]):
+        for key in keys:
+            page.keyboard.press(key)
+        counts.append(ink(page))
+    page.keyboard.press("Shift+ArrowUp")
+    assert counts == sorted(counts)
+    for count in reversed(counts):
+        page.keyboard.press("Control+z")
+        page.evaluate(PAINTED)
+        assert ink(page) == count or count == 0
+    expect(page.locator(".inviting")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
 def test_on_a_phone_all_completions_are_in_sight_of_the_pad(visit):
@@ -211,6 +277,76 @@ def test_a_drawing_unlike_all_digits_is_said_to_be_one(visit, tab, tmp_path):
     stroke(page, SEVEN)
     wait_for_completions(page)
     expect(page.get_by_role("heading", name="Which digit is it?")).to_be_visible()
+
+
+SCRIBBLE = [(x, y) for y in range(1, 14, 2) for x in ((2, 26) if y % 4 == 1 else (26, 2))]
+
+
+def test_a_scribble_is_never_a_digit_by_100_percent(visit, tab):
+    weights = ROOT / "weights" / "binary"
+
+    def real(route):
+        route.fulfill(path=weights / route.request.url.rpartition("/")[2])
+
+    tab.route("**/weights/binary/*", real)
+    page = visit()
+    stroke(page, SCRIBBLE)
+    wait_for_completions(page)
+    levels = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    levels[0, 0, :14] = torch.tensor(page.eval_on_selector(".pad", GIVEN)).view(14, 28)
+    posterior = pixelcnn.digit_posterior(pixelcnn.load(weights), levels, rows=14, freehand=True)
+    assert posterior.max() > 0.9995  # so that it would round to 100.0 %
+    expect(page.get_by_role("heading", name="Unlike any digit")).to_be_visible()
+    bars = page.locator(".posterior .bar")
+    for name in ("title", "aria-label"):
+        assert not [each for each in bars.evaluate_all(NAMED, name) if "%" in each or "100" in each]
+    tab.unroute_all()
+
+
+GIVEN = """canvas => [...canvas.getContext('2d').getImageData(0, 0, 28, 14).data]
+  .filter((_, k) => k % 4 === 3).map((alpha) => Number(alpha > 0))"""
+NAMED = "(all, name) => all.map((each) => each.getAttribute(name))"
+
+
+def test_no_digit_is_probable_by_100_percent(visit):
+    page = visit()
+    wait_for_completions(page)
+    page.evaluate(
+        """async () => {
+          const { makeBars } = await import(new URL('js/bars.js', location.href));
+          const bars = makeBars(document.querySelector('.posterior .bars'), 10, () => null);
+          bars.set([1, ...new Array(9).fill(0)]);
+        }"""
+    )
+    first = page.locator(".posterior .bar").first
+    expect(first).to_have_attribute("title", "0: over 99.9 %")
+    expect(first).to_have_accessible_name("0: over 99 %; complete as it")
+
+
+def test_temperature_is_chosen_and_0_explained(visit):
+    page = visit("seed=4")
+    wait_for_completions(page)
+    stroke(page, SEVEN)
+    wait_for_completions(page)
+    words = page.locator(".draw-explained")
+    expect(words).to_contain_text("bits to write down")
+    expect(words).not_to_contain_text("temperature")
+    asked = note_tasks(page)
+    slider = page.get_by_role("slider", name="Temperature")
+    slider.fill("0")
+    expect(words).to_contain_text("the likeliest single pixel is nearly always paper")
+    assert {task["temperature"] for task in asked() if task["kind"] == "draw"} == {0}
+    expect(page.locator(".temperature output")).to_have_text("0")
+    captions = page.locator(".completions .digit:visible .caption")
+    before = captions.all_inner_texts()
+    page.wait_for_function("location.search.includes('temperature=0')")
+    page.goto(page.url)
+    expect(slider).to_have_value("0")
+    expect(captions).to_have_text(before)
+    expect(words).to_contain_text("nearly always paper")
+    slider.fill("1")
+    expect(words).not_to_contain_text("nearly always paper")
+    page.wait_for_function("!location.search.includes('temperature')")
 
 
 @devices

@@ -48,6 +48,9 @@ def test_without_simd_the_server_draws_and_the_page_says_so(visit, no_simd):
     stroke(page, SEVEN)
     wait_for_completions(page)
     expect(page.locator(".completions .digit:enabled")).to_have_count(8)
+    with page.expect_request(lambda request: '"temperature":0,' in (request.post_data or "")):
+        page.get_by_role("slider", name="Temperature").fill("0")
+    expect(page.locator(".draw-explained")).to_contain_text("nearly always paper")
     page.get_by_role("button", name="Completion 1,").click()
     expect(page.locator(".watch-explained")).to_contain_text("in all")
     expect(page.locator(".readout")).to_contain_text("row")

@@ -1,6 +1,7 @@
 // Ten bars: how probable each digit is.
 
 import { setAttribute } from "./raster.js";
+import { percent } from "./words.js";
 
 /** Fill `holder` with a bar per class; with `choose`, each is a button that toggles. */
 export function makeBars(holder, classes, choose = null) {
@@ -19,18 +20,24 @@ export function makeBars(holder, classes, choose = null) {
   });
   holder.replaceChildren(...bars);
   setBars(bars, null);
-  return { set: (digits) => setBars(bars, digits), press: (digit) => pressBar(bars, digit) };
+  return {
+    set: (digits, unlike) => setBars(bars, digits, unlike),
+    press: (digit) => pressBar(bars, digit),
+  };
 }
 
-/** `digits` holds a probability for each bar; null where nothing is known yet. */
-function setBars(bars, digits) {
+/**
+ * `digits` holds a probability for each bar; null where nothing is known yet. `unlike`: what is shown is like
+ * none of the digits, so that how they compare is not put into figures.
+ */
+function setBars(bars, digits, unlike = false) {
   bars.forEach((bar, digit) => {
     const part = digits?.[digit] ?? 0;
     const verb = bar.type === "button" ? "; complete as it" : "";
-    const share = digits ? `${Math.round(100 * part)} percent` : "not known yet";
     bar.querySelector(".fill").style.transform = `scaleY(${part})`;
-    setAttribute(bar, "aria-label", `${digit}: ${share}${verb}`);
-    setAttribute(bar, "title", digits ? `${digit}: ${(100 * part).toFixed(1)} %` : "");
+    const share = digits ? percent(part) : "not known yet";
+    setAttribute(bar, "aria-label", `${digit}: ${unlike ? "unlike it" : share}${verb}`);
+    setAttribute(bar, "title", digits && !unlike ? `${digit}: ${percent(part, 1)}` : "");
   });
 }
 

@@ -4,14 +4,18 @@
 import { digitButton, grow, setAttribute, setText } from "./raster.js";
 
 export const COMPLETIONS = 8;
+const COLD =
+  "At temperature 0 every pixel takes its likeliest value, and the likeliest single pixel is nearly always " +
+  "paper: so squares are blank, or alike. ";
 
 export class Completions {
   #slotOf = Array.from({ length: COMPLETIONS }, (_, k) => k); // of each index
   // By slot: {sample, rows, times: how often it was drawn, since: when it began to grow in}.
   #shown = [];
 
-  /** `watch({levels, label, rows})` is called for the one that was pressed. */
+  /** `watch({levels, label, rows})` is called for the one that was pressed; null: none can be. */
   constructor(holder, watch) {
+    this.watch = watch;
     this.slots = Array.from({ length: COMPLETIONS }, (_, k) => {
       const slot = digitButton();
       slot.button.disabled = true;
@@ -102,14 +106,15 @@ export class Completions {
     const { button, canvas, caption } = this.slots[slot];
     const shown = this.#shown[slot];
     button.classList.toggle("missing", !shown);
-    button.disabled = !shown;
+    button.disabled = !shown || !this.watch;
     if (!shown) return;
     const { sample, rows, since } = shown;
     grow(canvas, sample.levels, info, { given: rows, since });
     const cost = `${sample.nats.toFixed(0)} nats`;
     const text = sample.label === null ? cost : `${sample.label} · ${cost}`;
     setText(caption, text);
-    setAttribute(button, "aria-label", `Completion ${slot + 1}, ${text}: watch it`);
+    const verb = this.watch ? ": watch it" : "";
+    setAttribute(button, "aria-label", `Completion ${slot + 1}, ${text}${verb}`);
   }
 }
 
@@ -130,11 +135,14 @@ function merged(samples) {
   return [...found.values()];
 }
 
-/** Says so where the model is too sure of what follows for eight that differ; else nothing. */
-export function scarcity({ shown, draws }) {
+/** Says so where there are no eight that differ, and why: the model is too sure, or the temperature too low. */
+export function scarcity({ shown, draws }, temperature) {
+  if (temperature === 0) return COLD;
   if (shown === COMPLETIONS) return "";
   const what = shown === 1 ? "only this one" : `only these ${shown}`;
-  return `The model is sure of itself: ${draws} draws brought ${what}. `;
+  const why =
+    temperature < 1 ? "A low temperature makes the model surer" : "The model is sure of itself";
+  return `${why}: ${draws} draws brought ${what}. `;
 }
 
 /** Whether what was answered answers another request too. */

@@ -1,7 +1,14 @@
 // The divider: a slider across the pad, by drag or by keys.
 
-/** Wire `handle`; `range()` returns {low, high, rows, height}, `set(rows)` moves it. */
+/**
+ * Wire `handle`; `range()` returns {low, high, rows, height}, `set(rows)` moves it.
+ * Until it was moved by hand it says that it can be.
+ */
 export function makeDivider(handle, range, set) {
+  const move = (rows) => {
+    handle.classList.remove("untouched");
+    set(clamp(rows));
+  };
   const clamp = (rows) => Math.max(range().low, Math.min(range().high, Math.round(rows)));
   handle.addEventListener("pointerdown", (event) => {
     event.preventDefault();
@@ -11,7 +18,7 @@ export function makeDivider(handle, range, set) {
   handle.addEventListener("pointermove", (event) => {
     if (!handle.hasPointerCapture(event.pointerId)) return;
     const box = handle.parentElement.getBoundingClientRect();
-    set(clamp(((event.clientY - box.top) / box.height) * range().height));
+    move(((event.clientY - box.top) / box.height) * range().height);
   });
   handle.addEventListener("keydown", (event) => {
     const { low, high, rows } = range();
@@ -20,7 +27,7 @@ export function makeDivider(handle, range, set) {
     keys.ArrowRight = rows + 1;
     if (!(event.key in keys)) return;
     event.preventDefault();
-    set(clamp(keys[event.key]));
+    move(keys[event.key]);
   });
   let shown = null;
   return () => {

@@ -4,7 +4,7 @@ import { Compare } from "./compare.js";
 import { allDiffer, answers, COMPLETIONS, Completions, scarcity } from "./completions.js";
 import { makeDivider } from "./divider.js";
 import { Ink, inkOf, toLevels } from "./ink.js";
-import { MAX_SEED, pack, unpack, wholeNumber } from "./link.js";
+import { MAX_SEED, pack, temperatureOf, unpack, wholeNumber } from "./link.js";
 import { newestOnly } from "./newest.js";
 import { Pad } from "./pad.js";
 import { Posterior } from "./posterior.js";
@@ -25,6 +25,7 @@ export class DrawView {
     this.root = root;
     this.label = null;
     this.seed = freshSeed();
+    this.temperature = 1;
     this.answered = null; // the request whose completions, `samples`, are all shown
     this.settled = false; // whether they are in order
     this.marks = {}; // see `#mark`
@@ -45,7 +46,9 @@ export class DrawView {
     this.posterior = new Posterior(root.querySelector(".posterior"), (digit) =>
       this.#choose(digit),
     );
-    this.completions = new Completions(this.holder, (sample) => this.#watch(sample));
+    const watch = app.toWatch((sample) => this.#watch(sample));
+    this.completions = new Completions(this.holder, watch);
+    root.querySelector(".watch-hint").hidden = !watch;
     this.work = new Work(app.trouble, this.holder, this.words);
     this.compare = new Compare(app, root, "Drawing", { choose: (digit) => this.#choose(digit) });
     this.tools = this.#makeTools();
@@ -85,18 +88,20 @@ export class DrawView {
    * whether the visitor drew it.
    */
   get question() {
-    const { rows, seed, label } = this;
+    const { rows, seed, label, temperature } = this;
     const { name: model, info } = this.app;
     const levels = this.#levels().fill(0, rows * info.width);
-    const settings = { model, rows, seed, label, count: COMPLETIONS, freehand: info.freehand };
-    return { own: !this.ink.empty, ask: { ...settings, levels } };
+    const { freehand } = info;
+    const ask = { model, levels, rows, seed, label, temperature, count: COMPLETIONS, freehand };
+    return { own: !this.ink.empty, ask };
   }
 
   state() {
     const { levels: count } = this.app.info;
     const { ink, rows, seed, label } = this;
+    const temperature = this.temperature === 1 ? null : this.temperature;
     const packed = pack(ink.levels(count), count);
-    return { rows, seed, label, ink: packed, compare: this.compare.state() };
+    return { rows, seed, label, temperature, ink: packed, compare: this.compare.state() };
   }
 
   restore(query) {
@@ -107,6 +112,7 @@ export class DrawView {
     if (levels) this.#start(inkOf(levels, count));
     this.compare.restore(query.get("compare"));
     this.seed = wholeNumber(query.get("seed"), 0, MAX_SEED) ?? this.seed;
+    this.temperature = temperatureOf(query);
     this.#setLabel(wholeNumber(query.get("label"), 0, classes - 1));
     this.#setRows(wholeNumber(query.get("rows"), MARGIN, height - MARGIN) ?? this.rows);
   }
@@ -139,6 +145,10 @@ export class DrawView {
       }),
       pen: (size) => {
         this.pad.size = size;
+      },
+      temperature: (value) => {
+        this.temperature = value;
+        this.#changed();
       },
     });
   }
@@ -200,8 +210,8 @@ export class DrawView {
   }
 
   #changed() {
-    const { ink } = this;
-    this.tools.show(ink, this.pad.erase);
+    const { ink, temperature } = this;
+    this.tools.show(ink, { erase: this.pad.erase, temperature });
     setAttribute(this.pad.canvas, "data-version", String(ink.version));
     this.moveDivider();
     this.#paint();
@@ -262,8 +272,9 @@ export class DrawView {
   #explain() {
     let few = "";
     if (!this.pad.drawing) {
-      const [{ info }, { rows }] = [this.app, this.answered];
-      few = scarcity(this.completions.settle(this.samples, { info, rows }));
+      const { rows, temperature } = this.answered;
+      const found = this.completions.settle(this.samples, { info: this.app.info, rows });
+      few = scarcity(found, temperature);
       this.settled = true;
     }
     const { nats } = this.completions.first;

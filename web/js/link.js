@@ -54,3 +54,11 @@ export function wholeNumber(text, low, high) {
   const value = Number(text);
   return value >= low && value <= high ? value : null;
 }
+
+export const MAX_TEMPERATURE = 1.5;
+
+/** The temperature that a query asks for; 1 where it asks for none, or for one that there is not. */
+export function temperatureOf(query) {
+  const value = Number(query.get("temperature") ?? 1);
+  return value >= 0 && value <= MAX_TEMPERATURE ? value : 1;
+}

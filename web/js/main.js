@@ -2,7 +2,9 @@
 
 import { isSupported, Pool, Refusal, Unreachable } from "../engine/pool.js";
 import { Announcer } from "./announcer.js";
+import { makeModelChoice, titleOf } from "./choice.js";
 import { DrawView } from "./draw.js";
+import { makeFullscreen } from "./fullscreen.js";
 import { History } from "./history.js";
 import { HowView } from "./how.js";
 import { wireKeyboard } from "./keyboard.js";
@@ -18,7 +20,7 @@ import { showWays } from "./ways.js";
 
 const NOTICE_MS = 6000;
 const LINK_MS = 60000; // time to copy it by hand
-const TITLES = { binary: "Binary", gray: "Greys", residual: "Residual" };
+const VIEWS = ["draw", "sample", "watch", "how"];
 const PAGE = "PixelCNN draws digits";
 
 class App {
@@ -31,6 +33,7 @@ class App {
       read: () => this.view && this.#present(),
       go: () => this.#go(),
     });
+    this.only = VIEWS.find((name) => name === this.history.query.get("only")) ?? null; // of a lesson
     const section = (name) => root.querySelector(`#view-${name}`);
     this.views = {
       draw: new DrawView(this, section("draw")),
@@ -42,6 +45,8 @@ class App {
     wireKeyboard(root, () => root.querySelector(".view:not([hidden]) canvas[tabindex='0']"));
     root.querySelector(".share").addEventListener("click", () => this.#share());
     root.addEventListener("click", (event) => event.target.closest("[data-tour]") && this.#tour(1));
+    makeFullscreen(root.querySelector(".fullscreen"), root);
+    this.#fitFrame();
     window.addEventListener("unhandledrejection", (event) => {
       if (!(event.reason instanceof Refusal)) return;
       event.preventDefault();
@@ -54,14 +59,19 @@ class App {
     return this.views[this.root.dataset.view];
   }
 
+  /** The handler of what opens a digit in Watch; null in a lesson of one view, where there is no other. */
+  toWatch(handler) {
+    return this.only === null ? handler : null;
+  }
+
   /** What a model is called. */
   title(name) {
-    return TITLES[name] ?? name;
+    return titleOf(name);
   }
 
   /** Open the view, the model and the settings that the address asks for. */
   async start() {
-    this.#makeModelChoice();
+    makeModelChoice(this.root, this.models.names, (name) => this.#pick(name));
     this.#wireTabs();
     onThemeChange(() => this.#each((view) => view.repaint()));
     await this.#go(this.history.views);
@@ -73,7 +83,7 @@ class App {
     const { names } = this.models;
     const asked = query.get("model");
     if (!(await this.#take(names.includes(asked) ? asked : names[0]))) return;
-    const wanted = query.get("view");
+    const wanted = this.only ?? query.get("view");
     const name = Object.hasOwn(this.views, wanted) ? wanted : "draw";
     for (const [other, parameters] of others) {
       if (other !== name && Object.hasOwn(this.views, other)) this.views[other].restore(parameters);
@@ -201,21 +211,19 @@ class App {
     });
   }
 
-  #makeModelChoice() {
-    const { names } = this.models;
-    const field = this.root.querySelector(".models");
-    field.hidden = names.length < 2;
-    for (const name of names) {
-      const label = document.createElement("label");
-      const input = Object.assign(document.createElement("input"), {
-        type: "radio",
-        name: "model",
-        value: name,
-      });
-      input.addEventListener("change", () => this.#pick(name));
-      label.append(input, this.title(name));
-      field.append(label);
-    }
+  /** Within another page, or with one view for a lesson: without what does not belong there. */
+  #fitFrame() {
+    const embedded = this.history.query.get("embed") === "1";
+    this.root.classList.toggle("embedded", embedded);
+    this.root.querySelector(".tabs").hidden = this.only !== null;
+    this.root.querySelector(".actions [data-tour]").hidden = this.only !== null || embedded;
+    const whole = this.root.querySelector(".whole");
+    whole.hidden = !embedded;
+    whole.addEventListener("click", () => {
+      const { parameters, names } = this.#present();
+      const query = kept(this.history.query, [...names, "embed", "only"], parameters);
+      whole.href = address(this.space, query);
+    });
   }
 
   async #share() {

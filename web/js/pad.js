@@ -14,6 +14,7 @@ export class Pad {
     this.drawing = false;
     this.pen = null; // where the keyboard's pen stands, [x, y]
     this.last = null; // where the pointer was
+    this.run = null; // the ink before the line that keys are drawing
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"]) {
@@ -85,11 +86,14 @@ export class Pad {
     event.preventDefault();
     const from = this.pen ?? [this.ink.width / 2 - 0.5, this.rows / 2];
     const to = step ? this.#clamp([from[0] + step[0], from[1] + step[1]]) : from;
-    if (!step || event.shiftKey) {
+    const line = step && event.shiftKey;
+    if (line || !step) {
       this.onstart();
-      this.ink.save();
+      // A line of many steps is undone at once: as long as nothing was saved after its beginning.
+      if (!line || !this.run || this.run !== this.ink.past.at(-1)) this.ink.save();
       this.#line(from, to);
     }
+    this.run = line ? this.ink.past.at(-1) : null;
     this.pen = to;
     this.#showCursor();
   }

@@ -7,6 +7,7 @@ import { readingWords } from "./words.js";
 const UNLIKE = 0.01; // the share of drawings of digits that are as improbable
 const UNLIKE_WORDS = "Unlike any digit that the model knows";
 const WORDS = "Which digit is it?";
+const ANY = "Pick one to complete as it";
 
 export class Posterior {
   /** `choose(digit)` is called for the bar that was pressed. */
@@ -25,7 +26,7 @@ export class Posterior {
   show({ posterior, typicality = null }) {
     const unlike = typicality !== null && typicality < UNLIKE;
     this.reading = readingWords(posterior, unlike);
-    this.bars.set(posterior);
+    this.bars.set(posterior, unlike);
     this.root.classList.toggle("unlike", unlike);
     setText(this.root.querySelector("h2"), unlike ? UNLIKE_WORDS : WORDS);
   }
@@ -33,5 +34,7 @@ export class Posterior {
   /** Show which digit is asked for; null: any. */
   press(label) {
     this.bars.press(label);
+    const words = label === null ? ANY : `Completed as a ${label}; pick it again for any`;
+    setText(this.root.querySelector("p"), words);
   }
 }

@@ -68,8 +68,9 @@ export class Drawing extends Rival {
          <div class="bars" role="group" aria-label="Probability of each digit to the other model"></div></div>
        <p class="quiet-text explained"></p>`,
     );
-    this.completions = new Completions(this.find(".completions"), (sample) =>
-      this.watch(sample, { rows: sample.rows, freehand: info.freehand }),
+    this.completions = new Completions(
+      this.find(".completions"),
+      app.toWatch((sample) => this.watch(sample, { rows: sample.rows, freehand: info.freehand })),
     );
     this.posterior = new Posterior(this.find(".posterior"), choose);
     this.posterior.setModel(info);
@@ -114,10 +115,10 @@ export class Drawing extends Rival {
     if (!this.closed) this.completions.add(sample, { info: this.info, rows, calm: distinct });
   }
 
-  #tell({ samples }, { rows, label, distinct }) {
+  #tell({ samples }, { rows, label, distinct, temperature }) {
     const found = distinct ? this.completions.settle(samples, { info: this.info, rows }) : null;
     const { nats } = this.completions.first;
-    const few = found ? scarcity(found) : "";
+    const few = found ? scarcity(found, temperature) : "";
     this.say(few + natsSentence(nats, "its half of the first one", label));
   }
 
@@ -136,7 +137,10 @@ export class Samples extends Rival {
       `<p class="quiet-text explained"></p>
        <div class="samples digits" role="group" aria-label="Digits sampled by the other model"></div>`,
     );
-    this.grid = new Grid(this.find(".samples"), (sample) => this.watch(sample, sample));
+    this.grid = new Grid(
+      this.find(".samples"),
+      app.toWatch((sample) => this.watch(sample, sample)),
+    );
   }
 
   async answer({ count, label, temperature, seed, freehand }) {

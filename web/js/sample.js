@@ -2,7 +2,7 @@
 
 import { Compare } from "./compare.js";
 import { Grid } from "./grid.js";
-import { MAX_SEED, wholeNumber } from "./link.js";
+import { MAX_SEED, temperatureOf, wholeNumber } from "./link.js";
 import { saveGrid } from "./save.js";
 import { freshSeed, natsSentence } from "./words.js";
 import { Work } from "./work.js";
@@ -15,7 +15,10 @@ export class SampleView {
     this.root = root;
     this.form = root.querySelector("form");
     this.holder = root.querySelector(".samples");
-    this.grid = new Grid(this.holder, (sample) => this.#watch(sample));
+    this.grid = new Grid(
+      this.holder,
+      app.toWatch((sample) => this.#watch(sample)),
+    );
     this.compare = new Compare(app, root, "Samples");
     this.pending = null; // the request that is not answered yet
     this.answer = null; // {samples, seed, request}
@@ -77,8 +80,7 @@ export class SampleView {
     const { classes } = this.app.info;
     elements.count.value = wholeNumber(query.get("count"), 1, 64) ?? 16;
     elements.label.value = wholeNumber(query.get("label"), 0, classes - 1) ?? "";
-    const temperature = Number(query.get("temperature") ?? 1);
-    elements.temperature.value = temperature >= 0 && temperature <= 1.5 ? temperature : 1;
+    elements.temperature.value = temperatureOf(query);
     this.again = wholeNumber(query.get("seed"), 0, MAX_SEED);
     elements.seed.value = this.again ?? "";
     this.seedShown = true;

@@ -1,21 +1,25 @@
-// The tools below the pad: undo and redo, by button and by key; clear, eraser, pen; and more completions.
+// The tools: undo and redo, by button and by key; clear, eraser, pen; temperature, and more completions.
 
-import { setAttribute } from "./raster.js";
+import { setAttribute, setText } from "./raster.js";
 
 export class Tools {
   /**
    * @param {HTMLElement} root holds the buttons, by `data-tool`, and takes the keys
-   * @param {object} actions `undo`, `redo`, `clear`, `more`, `eraser`, and `pen` of a size in pixels
+   * @param {object} actions `undo`, `redo`, `clear`, `more`, `eraser`; `pen` of a size in pixels, `temperature` of one
    */
-  constructor(root, { pen, ...actions }) {
+  constructor(root, { pen, temperature, ...actions }) {
     this.buttons = {};
     for (const [name, action] of Object.entries(actions)) {
       this.buttons[name] = root.querySelector(`[data-tool=${name}]`);
       this.buttons[name].addEventListener("click", action);
     }
-    root.querySelector("[name=pen]").addEventListener("input", (event) => {
-      pen(Number(event.target.value));
-    });
+    const slider = (name, action) => {
+      const input = root.querySelector(`[name=${name}]`);
+      input.addEventListener("input", () => action(Number(input.value)));
+      return input;
+    };
+    slider("pen", pen);
+    this.temperature = slider("temperature", temperature);
     root.addEventListener("keydown", (event) => {
       const action = actions[shortcut(event)];
       if (!action) return;
@@ -24,11 +28,13 @@ export class Tools {
     });
   }
 
-  /** Show what can be undone and redone, and whether the pen erases. */
-  show({ past, future }, erase) {
+  /** Show what can be undone and redone, whether the pen erases, and the temperature. */
+  show({ past, future }, { erase, temperature }) {
     this.buttons.undo.disabled = !past.length;
     this.buttons.redo.disabled = !future.length;
     setAttribute(this.buttons.eraser, "aria-pressed", String(erase));
+    this.temperature.value = temperature;
+    setText(this.temperature.parentElement.querySelector("output"), String(temperature));
   }
 }
 

@@ -11,9 +11,10 @@ export function natsSentence(nats, what, label = null) {
 }
 
 /** A probability in percent; never all or nothing, as no model knows that. */
-export function percent(part) {
-  if (part >= 0.995) return "over 99 %";
-  return part < 0.005 ? "under 1 %" : `${Math.round(100 * part)} %`;
+export function percent(part, decimals = 0) {
+  const [share, step] = [100 * part, 10 ** -decimals];
+  if (share >= 100 - step / 2) return `over ${100 - step} %`;
+  return share < step / 2 ? `under ${step} %` : `${share.toFixed(decimals)} %`;
 }
 
 /** What a drawing is: the likeliest digit; "" for a model without digits, whose `posterior` is null. */
