@@ -43,7 +43,9 @@ class App {
     };
     showWays(root.querySelector(".ways"), ways);
     wireKeyboard(root, () => root.querySelector(".view:not([hidden]) canvas[tabindex='0']"));
-    root.querySelector(".share").addEventListener("click", () => this.#share());
+    const share = root.querySelector(".share");
+    if (navigator.share) share.querySelector("span").textContent = "Share";
+    share.addEventListener("click", () => this.#share());
     root.addEventListener("click", (event) => event.target.closest("[data-tour]") && this.#tour(1));
     makeFullscreen(root.querySelector(".fullscreen"), root);
     this.#fitFrame();
