@@ -195,16 +195,21 @@ def test_an_engine_that_cannot_be_fetched_is_asked_for_again_by_itself(visit, cu
     wait_for_completions(page)
 
 
+FAINT = "getComputedStyle(document.querySelector('.completions .pixels')).opacity < 0.5"
+
+
 def test_a_model_that_cannot_be_fetched_is_given_up_for_another(visit, cut):
     mend = cut("**/weights/residual/*")
     page = visit(forgive=CUT)
     wait_for_completions(page)
     page.get_by_text("Residual").click()
     expect(trouble(page)).to_contain_text("The model residual cannot be fetched.")
+    page.wait_for_function(FAINT)  # they are the other model's
     page.get_by_text("Greys").click()
     expect(trouble(page)).to_be_hidden()
     expect(page.locator(".posterior")).to_be_hidden()
     wait_for_completions(page)
+    page.wait_for_function(FAINT.replace("< 0.5", "== 1"))
     mend()
     page.get_by_text("Residual").click()
     expect(page.locator(".posterior")).to_be_visible()

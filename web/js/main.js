@@ -124,11 +124,13 @@ class App {
   async #choose(name) {
     this.wanted = name;
     this.models.choose(name);
-    const info = await this.models.info(name);
-    if (this.wanted !== name) return false;
-    Object.assign(this, { name, info });
-    for (const input of this.root.querySelectorAll("[name=model]")) {
-      input.checked = input.value === name;
+    this.root.classList.toggle("choosing", name !== this.name); // what is shown is another model's
+    try {
+      const info = await this.models.info(name);
+      if (this.wanted !== name) return false;
+      Object.assign(this, { name, info });
+    } finally {
+      if (this.wanted === name) this.#chosen();
     }
     showWays(this.root.querySelector(".ways"), {
       card: this.models.file(name, "README.md"),
@@ -138,6 +140,14 @@ class App {
     this.#each((view) => view.setModel());
     this.history.note();
     return true;
+  }
+
+  /** The choice shows the model whose results are shown, also if another one could not be taken. */
+  #chosen() {
+    this.root.classList.remove("choosing");
+    for (const input of this.root.querySelectorAll("[name=model]")) {
+      input.checked = input.value === this.name;
+    }
   }
 
   /** Take the model that was pressed; and open a view, where that of the address could not be had. */
