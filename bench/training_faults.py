@@ -43,7 +43,7 @@ FLAGS = (
 PATIENCE = 300  # seconds for a run
 # Each run is forked from a process that has imported all it needs.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["bench.training_faults"])
+FORKS.set_forkserver_preload(["bench.machine", "pixelcnn.training.command", "matplotlib.figure"])
 
 
 class LostError(Exception):
