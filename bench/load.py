@@ -125,6 +125,7 @@ async def load(
     result = {"clients": clients, "seconds": round(took), **tally.summary(took)}
     result |= {"memory_mb": memory, "cpu_seconds": round(cpu_seconds(process) - busy)}
     result["alone_ms"] = await _alone(https[0], known)
+    print(json.dumps(result), flush=True)  # a crowd takes its time
     if crowd:
         result["crowd"] = await _crowd(url, known, crowd, wanted)
         result["alone_after_crowd_ms"] = await _alone(https[0], known)

@@ -4,6 +4,7 @@
 change.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -32,10 +33,16 @@ def draw(name: str) -> str:
     for freehand in (False, True)[: 1 + model.config.freehand]:
         for seed in SEEDS[name]:
             samples = sampler.generate(1, seed=seed, freehand=freehand)
-            label = "" if samples.label is None else f", class {int(samples.label)}"
-            lines.append(f"seed {seed}, freehand {freehand}{label}")
-            lines += ["".join(".#"[level] for level in row) for row in samples.levels[0, 0]]
-    return "\n".join(lines) + "\n"
+            label = None if samples.label is None else int(samples.label)
+            lines.append(text(seed, freehand, label, samples.levels[0, 0]))
+    return "".join(lines)
+
+
+def text(seed: int, freehand: bool, label: int | None, levels: Iterable[Iterable[int]]) -> str:
+    """One digit, (H, W) levels, as it is kept."""
+    told = "" if label is None else f", class {label}"
+    rows = ["".join(".#"[level] for level in row) for row in levels]
+    return "\n".join([f"seed {seed}, freehand {freehand}{told}", *rows, ""])
 
 
 def margin(name: str) -> float:

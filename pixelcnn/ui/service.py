@@ -18,7 +18,10 @@ MAX_TEMPERATURE = 2.0
 
 
 class Service:
-    """The models under their names, behind one bounded executor. No answer depends on what was asked before.
+    """The models under their names, behind one bounded executor. No answer depends on what else is asked.
+
+    So calls that wait for the same model are not drawn as one batch: PyTorch rounds otherwise in a batch of
+    another size, and some seeds would not keep their digits. docs/determinism.md tells how many.
 
     Args:
         models: at least one, with one channel each; the first is the default.
