@@ -299,7 +299,12 @@ def test_the_figures_follow_the_drawing(visit):
     stroke(page, [(8, 6), (14, 3), (19, 6)])
     page.get_by_role("tab", name="How it works").click()
     expect(about).to_contain_text("your drawing")
-    expect(about).to_contain_text("seed 3")
+    expect(about).to_contain_text("seed 3.")
+
+
+def test_the_figures_are_at_temperature_one_and_say_so(visit, top):
+    page = alive(visit(query(top, temperature=0.5)))
+    expect(page.locator("[data-figure=about]")).to_contain_text("seed 7, here at temperature 1.")
 
 
 def test_greys_are_stepped_through_too(visit):

@@ -97,7 +97,7 @@ class App {
 
   /** The tour at a step, loaded when someone takes it; null: none. */
   async #tour(step) {
-    if (step === null) return this.tour?.close();
+    if (step === null || this.only !== null) return this.tour?.close(); // a lesson has but one of its places
     const { Tour, LAST } = await loadLater(this.trouble, {
       name: "The tour",
       module: () => import("./tour.js"),

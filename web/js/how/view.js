@@ -76,7 +76,7 @@ export class Article {
     const asking = this.#ask(ask, () => this.#asked === key);
     try {
       const told = await this.work.run(asking, "The model draws …");
-      if (told && this.#asked === key) this.#fill(new Subject(app.info, { own, ...told }));
+      if (told && this.#asked === key) this.#fill(new Subject(app.info, { own, ...told }), ask);
     } catch (error) {
       if (this.#asked === key) this.#asked = null; // the next look tries again
       throw error;
@@ -93,14 +93,15 @@ export class Article {
     return whole && { ...told, given: mixtureNats(told.logProbs), whole };
   }
 
-  #fill(subject) {
+  #fill(subject, { temperature }) {
     this.subject = subject;
     const { own, rows, label, seed } = subject;
     const what = own ? "your drawing" : "a first example, as your pad is empty";
+    const plain = temperature === 1 ? "" : ", here at temperature 1";
     const digit = label === null ? "" : ` It drew a ${label}.`;
     setText(
       this.places.about,
-      `The figures are about ${what}: ${rows} rows are given, the model draws the others by the dice of seed ${seed}.${digit} ` +
+      `The figures are about ${what}: ${rows} rows are given, the model draws the others by the dice of seed ${seed}${plain}.${digit} ` +
         `Draw something else, or move the divider, and they follow.`,
     );
     for (const figure of this.figures) figure.show(subject);
