@@ -29,6 +29,7 @@ PAGE_FILES = (
     "docs/*.gif",
     "docs/*.md",
     "docs/*.png",
+    "docs/*.webp",
     "examples/*",
     "pixelcnn/**/*.py",
     "web/**/*",
