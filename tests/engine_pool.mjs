@@ -3,12 +3,13 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { Engine, finish, Random } from "../web/engine/engine.js";
 import { drawClass, posterior, uniformPosterior } from "../web/engine/mixture.js";
 import { isSupported, Pool, Refusal } from "../web/engine/pool.js";
+import { serve } from "../web/engine/worker.js";
 
 const folder = process.env.MODEL_FOLDER;
 const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
@@ -42,8 +43,9 @@ function makeWorker() {
   return worker;
 }
 
-async function withPool(run, size = 2) {
+async function withPool(run, size = 2, options = {}) {
   const pool = new Pool({
+    ...options,
     size,
     makeWorker,
     wasm: `data:application/wasm;base64,${wasm.toString("base64")}`,
@@ -164,7 +166,7 @@ test("a digit that is under way is dropped between two rows", () =>
     await pool.add("slow", JSON.parse(file("config.json")), file("model.safetensors"));
     const [worker] = workers.slice(-1);
     const answers = [];
-    worker.thread.on("message", (data) => answers.push(data));
+    worker.thread.on("message", (data) => data.alive || answers.push(data));
     const asked = pool.sample({ model: "slow", count: 1, seed: 1 });
     while (!worker.posted.some(({ kind }) => kind === "draw")) await setImmediate();
     pool.cancel("sample");
@@ -186,6 +188,110 @@ test("a worker that dies is replaced, and its task done", () =>
     assert.equal(workers.at(-1).posted[0].model, "toy"); // the new one was brought the model
     assert.notEqual(workers.at(-1), victim);
   }));
+
+test("a worker that is gone without a word is replaced, and its task done", () =>
+  withPool(
+    async (pool) => {
+      await pool.complete(request);
+      const [victim] = workers.slice(-2);
+      const asked = pool.complete({ ...request, count: 40 });
+      while (!victim.posted.some(({ count }) => count === 40)) await setImmediate();
+      victim.thread.terminate();
+      const answer = await asked;
+      assert.deepEqual(digits(answer.samples), digits(alone({ ...request, count: 40 })));
+      assert.notEqual(workers.at(-1), victim);
+    },
+    2,
+    { silenceMs: 2000 },
+  ));
+
+test("a worker that says that it is at work is waited for", async () => {
+  let stopped = 0;
+  const busy = () => ({
+    postMessage({ kind, id, labels }) {
+      if (!kind) return;
+      let signs = 0;
+      const timer = setInterval(() => {
+        if (signs++ < 6) return this.onmessage({ data: { alive: true } });
+        clearInterval(timer);
+        this.onmessage({ data: { id, value: { logProbs: labels.map(() => -1), traces: null } } });
+      }, 300);
+    },
+    terminate: () => stopped++,
+  });
+  const wasmUrl = `data:application/wasm;base64,${wasm.toString("base64")}`;
+  const pool = new Pool({ size: 1, makeWorker: busy, wasm: wasmUrl, silenceMs: 1500 });
+  await pool.add("toy", config, weights);
+  assert.ok(await pool.posterior({ model: "toy", levels, rows }));
+  assert.equal(stopped, 0);
+  pool.close();
+});
+
+test("a worker says that it is at work", async () => {
+  const posted = [];
+  const port = { postMessage: (message) => posted.push(message) };
+  const now = mock.method(performance, "now", () => 700 * now.mock.callCount());
+  serve(port);
+  port.onmessage({ data: { module, config, weights, model: "toy" } });
+  port.onmessage({ data: { id: 1, kind: "draw", model: "toy", rows: 0, label: 0, seed: 1 } });
+  while (!posted.some(({ value }) => value)) await setImmediate();
+  now.mock.restore();
+  assert.deepEqual(posted[0], { alive: true }); // at the start
+  assert.ok(posted.filter(({ alive }) => alive).length > 1);
+});
+
+test("wild requests are refused in a sentence, and no worker dies of them", () =>
+  withPool(async (pool) => {
+    const before = workers.length;
+    const cyclic = {};
+    cyclic.self = cyclic;
+    const strange = { toString: 1, valueOf: 1 };
+    for (const wild of [Number.NaN, "1", 1n, Symbol("x"), cyclic, strange, [1], () => 1, -0.5]) {
+      for (const kind of ["sample", "complete", "posterior", "trace"]) {
+        const ask = (changed) => pool[kind]({ ...request, ...changed });
+        const wanted = (error) =>
+          error instanceof Refusal && /^[^\n]{1,200}\.$/.test(error.message);
+        await assert.rejects(ask({ freehand: wild }), wanted);
+        await assert.rejects(ask({ model: wild }), wanted);
+        if (kind !== "sample") await assert.rejects(ask({ levels: wild }), wanted);
+        if (kind !== "sample") await assert.rejects(ask({ rows: wild }), wanted);
+        if (kind !== "posterior") await assert.rejects(ask({ label: wild }), wanted);
+        if (!["posterior", "trace"].includes(kind)) {
+          for (const field of ["count", "seed", "temperature"]) {
+            await assert.rejects(ask({ [field]: wild }), wanted);
+          }
+        }
+      }
+    }
+    for (const wild of [undefined, null, 7, "x"]) await assert.rejects(pool.sample(wild), Refusal);
+    assert.equal(workers.length, before);
+    assert.equal((await pool.complete(request)).samples.length, 6);
+  }));
+
+test("an engine that cannot be had is asked for again", async () => {
+  const pool = new Pool({ size: 1, makeWorker, wasm: "data:application/wasm,damaged" });
+  await assert.rejects(pool.add("toy", config, weights), /is damaged: reload/);
+  pool.wasm = `data:application/wasm;base64,${wasm.toString("base64")}`;
+  await pool.add("toy", config, weights);
+  assert.ok(await pool.posterior({ model: "toy", levels, rows }));
+  pool.close();
+});
+
+test("files that are too large are refused before all of them is there", async () => {
+  const endless = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(2 ** 20)),
+  });
+  const asked = mock.method(globalThis, "fetch", () =>
+    Promise.resolve(new Response(asked.mock.callCount() ? "{}" : endless)),
+  );
+  const pool = new Pool({ size: 1, makeWorker });
+  await assert.rejects(
+    pool.load("big", "http://localhost/"),
+    /config.json is larger than the 1 MB that are allowed\.$/,
+  );
+  asked.mock.restore();
+  pool.close();
+});
 
 test("a worker that always dies ends in a refusal", () =>
   withPool(async (pool) => {

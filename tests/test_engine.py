@@ -476,7 +476,7 @@ def test_damaged_files_are_refused(tmp_path):
         ("levels", 3, "levels must be a whole number from 2 to 2, got 3."),
         ("height", 1e9, "height must be a whole number from 1 to 256, got 1000000000."),
         ("architecture", "other", "architecture must be one of gated, residual, got other."),
-        ("dilations", [0], "dilations must be 1 to 64 whole numbers from 1 to 1024, got 0."),
+        ("dilations", [0], "dilations must be 1 to 64 whole numbers from 1 to 1024, got [0]."),
     ]:
         (tmp_path / CONFIG).write_text(json.dumps(config | {field: value}))
         assert refusal().startswith(sentence)

@@ -2,6 +2,7 @@
 //
 // The same file serves workers (`worker.js`) and Node (the tests).
 
+import { check, conditionOf, MAX_COUNT } from "./requests.js";
 import { numConditions, Refusal, readConfig, readTensors, Unreachable } from "./tensors.js";
 
 export { Refusal, Unreachable };
@@ -10,14 +11,6 @@ const GIVEN = 0; // the drawing of src/engine.c that a visitor has drawn
 const BLANK = 1;
 const MAX_BLOCKS = 64; // as in src/model.h
 const MAX_MEGABYTES = 512; // as in build.py
-const MAX_COUNT = 4096; // digits of one seed
-const MAX_SEED = 2 ** 32 - 1;
-
-function check(name, value, low, high) {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new Refusal(`${name} must be a whole number from ${low} to ${high}, got ${value}.`);
-  }
-}
 
 /** Bytes that an instance may come to hold: weights, features of both drawings as each condition, buffers. */
 function memoryOf(c, count) {
@@ -100,8 +93,7 @@ export class Random {
    * @returns {Float32Array} (count)
    */
   dice({ seed, count }, size) {
-    check("seed", seed, 0, MAX_SEED);
-    check("count", count, 1, MAX_COUNT);
+    check({ seed, count });
     this.#wasm.rand(seed, count * size, count, this.#address);
     return new Float32Array(this.#wasm.memory.buffer, this.#address, count).slice();
   }
@@ -170,19 +162,6 @@ export class Engine {
     return { logProb, entropy, expected };
   }
 
-  #condition(label, freehand) {
-    const { classes } = this.config;
-    if (typeof freehand !== "boolean") {
-      throw new Refusal(`freehand must be true or false, got ${freehand}.`);
-    }
-    if (freehand && !this.config.freehand) {
-      throw new Refusal("This model knows MNIST's hand only: freehand must be false.");
-    }
-    if (classes) check("label", label, 0, classes - 1);
-    else if (label !== null) throw new Refusal("This model has no classes: label must be null.");
-    return (label ?? 0) + (freehand ? Math.max(1, classes) : 0);
-  }
-
   /** Every class there is: [null] for a model without classes. */
   get labels() {
     return this.config.classes ? Array.from({ length: this.config.classes }, (_, k) => k) : [null];
@@ -190,7 +169,7 @@ export class Engine {
 
   /** Numbers skip, skip + 1, ... of `torch.rand` with a seed. */
   rand(seed, skip, count) {
-    check("seed", seed, 0, MAX_SEED);
+    check({ seed });
     const numbers = new Float32Array(count);
     for (let at = 0; at < count; at += this.size) {
       const part = Math.min(this.size, count - at);
@@ -200,12 +179,9 @@ export class Engine {
     return numbers;
   }
 
-  /** Take a drawing, levels (channels, height, width). What was read above its first change stays known. */
+  /** Take a drawing, a Uint8Array of levels (channels, height, width). What was read above its first change stays known. */
   give(levels) {
-    const { levels: K } = this.config;
-    if (levels.length !== this.size || !levels.every((each) => each >= 0 && each < K)) {
-      throw new Refusal(`A drawing must be ${this.size} levels from 0 to ${K - 1}.`);
-    }
+    check({ levels }, this.config);
     this.#put(levels, this.#wasm.incoming());
     this.#wasm.give();
   }
@@ -216,8 +192,8 @@ export class Engine {
    * @returns {Generator<void, number[]>} log p(rows | label) in nats, of each label
    */
   *read({ rows, labels = this.labels, freehand = false }) {
-    check("rows", rows, 0, this.config.height);
-    const conditions = labels.map((label) => this.#condition(label, freehand));
+    check({ rows }, this.config);
+    const conditions = labels.map((label) => conditionOf(label, freehand, this.config));
     yield* this.#read(GIVEN, conditions, rows);
     return conditions.map((each) => this.#wasm.log_prob(GIVEN, each, rows));
   }
@@ -231,7 +207,7 @@ export class Engine {
 
   /** What the model expected at every pixel of the rows read last as a class, (channels, height, width). */
   readTrace({ label, freehand = false }) {
-    return this.#trace(this.#wasm.read_trace(GIVEN, this.#condition(label, freehand)));
+    return this.#trace(this.#wasm.read_trace(GIVEN, conditionOf(label, freehand, this.config)));
   }
 
   /**
@@ -293,14 +269,8 @@ export class Engine {
   *#start(request) {
     const { rows = 0, index = 0, count = 1, seed, temperature = 1 } = request;
     const { label, freehand = false, guess = null } = request;
-    check("rows", rows, 0, this.config.height);
-    check("count", count, 1, MAX_COUNT);
-    check("index", index, 0, count - 1);
-    check("seed", seed, 0, MAX_SEED);
-    if (!(temperature >= 0 && temperature < Infinity)) {
-      throw new Refusal(`temperature must be finite and 0 or more, got ${temperature}.`);
-    }
-    const condition = this.#condition(label, freehand);
+    check({ rows, count, index, seed, temperature }, this.config);
+    const condition = conditionOf(label, freehand, this.config);
     const wasm = this.#wasm;
     const drawing = rows ? GIVEN : BLANK;
     if (rows) yield* this.#read(drawing, [condition], rows);

@@ -13,15 +13,22 @@ import {
   posteriorByPixel,
   uniformPosterior,
 } from "./mixture.js";
+import { check } from "./requests.js";
+import { MAX_JSON, MAX_WEIGHTS, parseJson, short } from "./tensors.js";
 import { Reference } from "./typicality.js";
 
 export { Refusal, Unreachable };
 
 const MAX_MODELS = 3; // in a worker; the one used longest ago is dropped for a fourth
-const SILENCE_MS = 30_000; // a worker that says nothing for so long is dead
+const SILENCE_MS = 10_000; // a worker that says nothing for so long is dead
+const START_MS = 30_000; // until it says the first word, as its scripts have to come
 const TRIES = 2; // of a task whose worker dies
 const EXTRA_DRAWS = 2; // at most, in search of completions that differ; as in pixelcnn/ui/answers.py
 const SEED_STEP = 0x9e3779b9; // from the seed of one draw to that of the next; as there
+
+// The fields of a request and what they are where they are not given: undefined must be.
+const GIVEN = { levels: undefined, rows: undefined, freehand: false };
+const DRAWN = { count: 8, seed: undefined, label: null, temperature: 1, freehand: false };
 
 // A module of one function with a SIMD instruction: `(func (result v128) (i8x16.splat (i32.const 0)))`.
 const SIMD = new Uint8Array([
@@ -43,19 +50,32 @@ function makeBrowserWorker() {
   return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }
 
-async function fetchBytes(url) {
+/** A file, of at most so many bytes: nobody knows what a server sends before it is there. */
+async function fetchBytes(url, most) {
+  const lost = new Unreachable(`${url} cannot be fetched.`);
   const response = await fetch(url).catch(() => null);
-  const bytes = response?.ok ? await response.arrayBuffer().catch(() => null) : null;
-  if (!bytes) throw new Unreachable(`${url} cannot be fetched.`);
-  return new Uint8Array(bytes);
-}
-
-function parse(bytes, url) {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw new Refusal(`${url} is not JSON.`);
+  if (!response?.ok) throw lost;
+  const [parts, reader] = [[], response.body.getReader()];
+  let size = 0;
+  for (;;) {
+    const { value, done } = await reader.read().catch(() => {
+      throw lost;
+    });
+    if (done) break;
+    parts.push(value);
+    size += value.length;
+    if (size > most) {
+      reader.cancel().catch(() => {});
+      throw new Refusal(`${url} is larger than the ${most / 2 ** 20} MB that are allowed.`);
+    }
   }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** A worker, its own queue, and the task that it has in hand. */
@@ -69,6 +89,7 @@ class Slot {
 
   #start() {
     this.models = []; // that the worker has, the one used last at the end
+    this.heard = false; // whether it has said a word
     this.worker = this.pool.makeWorker();
     this.worker.onmessage = ({ data }) => this.#answered(data);
     this.worker.onerror = (event) => {
@@ -85,8 +106,15 @@ class Slot {
     const { id, message } = this.task;
     if (!this.worker) this.#start();
     this.bring(message.model);
-    this.timer = setTimeout(() => this.#died("it says nothing"), SILENCE_MS);
+    this.#wait();
     this.worker.postMessage({ id, ...message });
+  }
+
+  /** Give the worker time to say something. */
+  #wait() {
+    clearTimeout(this.timer);
+    const ms = this.heard ? this.pool.silenceMs : START_MS;
+    this.timer = setTimeout(() => this.#died("it says nothing"), ms);
   }
 
   /** Make sure that the worker has a model. */
@@ -107,7 +135,12 @@ class Slot {
     this.worker?.postMessage({ drop: model });
   }
 
-  #answered({ id, value, refused, failed, cancelled }) {
+  #answered({ id, value, refused, failed, cancelled, alive }) {
+    this.heard = true;
+    if (alive) {
+      if (this.task) this.#wait();
+      return;
+    }
     if (failed !== undefined) {
       this.#died(failed);
       return;
@@ -206,9 +239,16 @@ export class Pool {
    * @param {number} [options.size] workers
    * @param {() => Worker} [options.makeWorker]
    * @param {string | URL} [options.wasm] where engine.wasm is
+   * @param {number} [options.silenceMs] after which a worker that was at work is taken for dead
    */
-  constructor({ size = usefulWorkers(), makeWorker = makeBrowserWorker, wasm } = {}) {
+  constructor({
+    size = usefulWorkers(),
+    makeWorker = makeBrowserWorker,
+    wasm,
+    silenceMs = SILENCE_MS,
+  } = {}) {
     this.makeWorker = makeWorker;
+    this.silenceMs = silenceMs;
     this.queue = [];
     this.wasm = wasm ?? new URL("./engine.wasm", import.meta.url);
     this.slots = Array.from({ length: size }, () => new Slot(this));
@@ -222,11 +262,12 @@ export class Pool {
    */
   async load(model, folder) {
     const base = new URL(folder, globalThis.location?.href);
-    const names = ["config.json", "model.safetensors"];
-    const [config, weights] = await Promise.all(
-      names.map((name) => fetchBytes(new URL(name, base))),
-    );
-    await this.add(model, parse(config, new URL("config.json", base)), weights);
+    const address = new URL("config.json", base);
+    const [config, weights] = await Promise.all([
+      fetchBytes(address, MAX_JSON),
+      fetchBytes(new URL("model.safetensors", base), MAX_WEIGHTS),
+    ]);
+    await this.add(model, parseJson(config, address), weights);
   }
 
   /**
@@ -237,7 +278,7 @@ export class Pool {
    */
   async add(model, config, weights) {
     const checked = checkModel(config, weights);
-    const module = await this.#compile();
+    const module = await this.#compiled();
     this.random ??= new Random(module);
     for (const slot of this.slots) slot.forget(model);
     const files = { module, config, weights };
@@ -245,14 +286,18 @@ export class Pool {
     for (const slot of this.slots) slot.bring(model); // so that the first task need not wait for it
   }
 
-  /** The engine, fetched once; after a failure again. */
-  #compile() {
-    this.module ??= fetchBytes(this.wasm)
-      .then((bytes) => WebAssembly.compile(bytes))
-      .catch((error) => {
-        this.module = null;
-        throw error;
+  /** The engine's module. What failed is tried anew. */
+  #compiled() {
+    const compile = async () => {
+      const bytes = await fetchBytes(this.wasm, MAX_JSON);
+      return WebAssembly.compile(bytes).catch(() => {
+        throw new Refusal(`${this.wasm} is damaged: reload the page in a moment.`);
       });
+    };
+    this.module ??= compile().catch((error) => {
+      this.module = null;
+      throw error;
+    });
     return this.module;
   }
 
@@ -274,12 +319,28 @@ export class Pool {
 
   /** Sizes, classes and the like of a model: see `readConfig`. */
   config(model) {
-    if (!this.#models.has(model)) throw new Refusal(`There is no model ${model}: load it first.`);
+    if (!this.#models.has(model)) {
+      throw new Refusal(`There is no model ${short(model)}: load it first.`);
+    }
     return this.#models.get(model).config;
   }
 
+  /** A request with its defaults, which is sound. */
+  #checked(request, defaults) {
+    if (request === null || typeof request !== "object") {
+      throw new Refusal(`A request must be an object, got ${short(request)}.`);
+    }
+    const config = this.config(request.model);
+    const { lane = "" } = request;
+    if (typeof lane !== "string") throw new Refusal(`lane must be a text, got ${short(lane)}.`);
+    const fields = Object.keys(defaults).map((name) => [name, request[name] ?? defaults[name]]);
+    const values = Object.fromEntries(fields);
+    check(values, config);
+    return { ...values, model: request.model, name: lane };
+  }
+
   /** Begin a request of a kind: the older one of that kind, and of the lane that it names, is dropped. */
-  #begin(kind, { lane: name } = {}) {
+  #begin(kind, name) {
     this.cancel(kind, name);
     const lane = { stale: false };
     this.#lanes.set(laneKey(kind, name), lane);
@@ -327,7 +388,7 @@ export class Pool {
   }
 
   /** Read rows as all classes, divided among the workers. Null if dropped. */
-  async #read(lane, { model, levels, rows, freehand = false, traced = false }) {
+  async #read(lane, { model, levels, rows, freehand, traced = false }) {
     const { classes } = this.config(model);
     const labels = classes ? Array.from({ length: classes }, (_, k) => k) : [null];
     const message = { kind: "read", model, levels, rows, freehand, traced };
@@ -357,7 +418,7 @@ export class Pool {
   async #posterior(lane, request) {
     const read = await this.#read(lane, request);
     if (!read) return null;
-    const { model, rows, freehand = false } = request;
+    const { model, rows, freehand } = request;
     const { classes } = this.config(model);
     const known = rows ? posterior(read.logProbs) : uniformPosterior(classes);
     const nats = mixtureNats(read.logProbs);
@@ -397,10 +458,11 @@ export class Pool {
    * @returns {Promise<{samples: object[], seed: number} | null>} in order of index; null if dropped
    */
   async sample(request, onEach) {
-    const { model, count = 16, seed, label = null, temperature = 1, freehand = false } = request;
-    const lane = this.#begin("sample", request);
-    const message = { model, rows: 0, count, seed, temperature, freehand };
-    const known = uniformPosterior(this.config(model).classes);
+    const { label, name, ...asked } = this.#checked(request, { ...DRAWN, count: 16 });
+    const { seed } = asked;
+    const lane = this.#begin("sample", name);
+    const message = { ...asked, rows: 0 };
+    const known = uniformPosterior(this.config(asked.model).classes);
     const labels = this.#labels({ ...message, label }, known);
     const samples = await this.#draw(lane, message, { labels, onEach });
     return samples && { samples, seed };
@@ -416,15 +478,15 @@ export class Pool {
    *   null if dropped
    */
   async complete(request, onEach, onPosterior) {
-    const { label = null, temperature = 1, freehand = false, distinct = false } = request;
-    const { model, levels, rows, count = 8, seed } = request;
-    this.config(model);
-    const lane = this.#begin("complete", request);
+    const defaults = { ...DRAWN, ...GIVEN, distinct: false };
+    const { label, seed, distinct, name, ...asked } = this.#checked(request, defaults);
+    const { model, levels, rows, count, temperature, freehand } = asked;
+    const lane = this.#begin("complete", name);
     const message = { model, levels, rows, count, temperature, freehand };
     const settings = [model, seed, count, label, temperature, freehand];
-    const guesses = this.#guessesOf(request.lane, settings);
+    const guesses = this.#guessesOf(name, settings);
     const found = new Found(count, distinct);
-    const reading = this.#posterior(lane, request).then((known) => {
+    const reading = this.#posterior(lane, { model, levels, rows, freehand }).then((known) => {
       if (known) onPosterior?.(known);
       return known;
     });
@@ -484,8 +546,8 @@ export class Pool {
    *   nats: -log p(rows) in that hand; typicality: see `Reference`, null unless it is of that hand
    */
   async posterior(request) {
-    this.config(request.model);
-    return this.#posterior(this.#begin("posterior", request), request);
+    const asked = this.#checked(request, GIVEN);
+    return this.#posterior(this.#begin("posterior", asked.name), asked);
   }
 
   /**
@@ -496,9 +558,10 @@ export class Pool {
    *   entropy and expected (channels, height, width), given the label
    */
   async trace(request) {
-    const { model, levels, rows = 0, label = null, freehand = false } = request;
+    const asked = this.#checked(request, { ...GIVEN, rows: 0, label: null });
+    const { model, levels, rows, label, freehand } = asked;
     const { classes, height, width, channels } = this.config(model);
-    const lane = this.#begin("trace", request);
+    const lane = this.#begin("trace", asked.name);
     const read = await this.#read(lane, { model, levels, rows: height, freehand, traced: true });
     if (!read) return null;
     const { traces, logProbs } = read;

@@ -2,7 +2,8 @@
 // `src/model.h` takes them. Nothing is taken on trust: every size is compared before it is used.
 
 const MAX_HEADER = 1 << 20; // bytes
-const MAX_WEIGHTS = 64 << 20; // bytes
+export const MAX_WEIGHTS = 64 << 20; // bytes
+export const MAX_JSON = 1 << 20; // bytes of a config, or of the engine itself
 const MAX_BLOCKS = 64; // as in src/model.h
 const REACH = 3; // of the first layer, in pixels up and to each side
 const HIDDEN = 32; // of the residual network's head
@@ -22,16 +23,43 @@ function require(condition, sentence) {
   if (!condition) throw new Refusal(sentence);
 }
 
+/** A value as it may stand in a sentence, however large, deep or strange it is. */
+export function short(value) {
+  let text;
+  try {
+    text = (typeof value === "object" ? JSON.stringify(value) : null) ?? String(value);
+  } catch {
+    text = `what is no plain ${typeof value}`;
+  }
+  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
+}
+
+/**
+ * What a JSON file holds.
+ * @param {Uint8Array} bytes
+ * @param {string | URL} name of the file, for the sentence
+ * @throws {Refusal} in one sentence, if it is no JSON
+ */
+export function parseJson(bytes, name) {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Refusal(`${name} is not JSON.`);
+  }
+}
+
 function whole(config, name, low, high) {
   const value = config[name];
   const right = Number.isInteger(value) && value >= low && value <= high;
-  require(right, `${name} must be a whole number from ${low} to ${high}, got ${value}.`);
+  require(right, `${name} must be a whole number from ${low} to ${high}, got ${short(value)}.`);
   return value;
 }
 
 function choice(config, name, choices) {
   const value = config[name];
-  require(choices.includes(value), `${name} must be one of ${choices.join(", ")}, got ${value}.`);
+  require(choices.includes(
+    value,
+  ), `${name} must be one of ${choices.join(", ")}, got ${short(value)}.`);
   return value;
 }
 
@@ -42,7 +70,8 @@ function dilations(config, name) {
     value.length >= 1 &&
     value.length <= MAX_BLOCKS &&
     value.every((each) => Number.isInteger(each) && each >= 1 && each <= 1024);
-  require(right, `${name} must be 1 to ${MAX_BLOCKS} whole numbers from 1 to 1024, got ${value}.`);
+  const rule = `1 to ${MAX_BLOCKS} whole numbers from 1 to 1024`;
+  require(right, `${name} must be ${rule}, got ${short(value)}.`);
   return value;
 }
 
@@ -55,12 +84,21 @@ export function readConfig(config) {
   require(config !== null && typeof config === "object", "The config must be a JSON object.");
   for (const name of FIELDS) require(name in config, `The config lacks the field ${name}.`);
   const more = Object.keys(config).find((name) => !FIELDS.includes(name));
-  require(more === undefined, `The config has a field that the engine does not know: ${more}.`);
+  require(more ===
+    undefined, `The config has a field that the engine does not know: ${short(more)}.`);
   const gated = choice(config, "architecture", ["gated", "residual"]) === "gated";
   const categorical = choice(config, "likelihood", ["bernoulli", "categorical"]) === "categorical";
   const blocks = dilations(config, "dilations");
+  const horizontal = {
+    classFrom: whole(config, "class_from", 0, blocks.length),
+    horizontalDim: whole(config, "horizontal_dim", 1, 1024),
+    horizontalDilations: dilations(config, "horizontal_dilations"),
+  };
+  const { dropout } = config;
+  const share = typeof dropout === "number" && dropout >= 0 && dropout < 1;
+  require(share, `dropout must be in [0, 1), got ${short(dropout)}.`);
   const { freehand } = config;
-  require(typeof freehand === "boolean", `freehand must be true or false, got ${freehand}.`);
+  require(typeof freehand === "boolean", `freehand must be true or false, got ${short(freehand)}.`);
   return {
     gated,
     categorical,
@@ -72,9 +110,7 @@ export function readConfig(config) {
     freehand,
     dim: whole(config, "inner_dim", 1, 1024),
     dilations: blocks,
-    classFrom: gated ? whole(config, "class_from", 0, blocks.length) : 0,
-    horizontalDim: gated ? whole(config, "horizontal_dim", 1, 1024) : 1,
-    horizontalDilations: gated ? dilations(config, "horizontal_dilations") : [],
+    ...(gated ? horizontal : { classFrom: 0, horizontalDim: 1, horizontalDilations: [] }),
   };
 }
 
@@ -136,12 +172,8 @@ function readHeader(bytes) {
   const size = view.getUint32(0, true);
   const fits = view.getUint32(4, true) === 0 && size <= MAX_HEADER && 8 + size <= bytes.length;
   require(fits, "The weights are damaged or not safetensors: their header is too large.");
-  let header;
-  try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
-  } catch {
-    throw new Refusal("The weights are damaged or not safetensors: their header is not JSON.");
-  }
+  const name = "The weights are damaged or not safetensors: their header";
+  const header = parseJson(bytes.subarray(8, 8 + size), name);
   require(header !== null &&
     typeof header === "object", "The header of the weights is no JSON object.");
   return [new Map(Object.entries(header)), 8 + size];
@@ -157,6 +189,22 @@ function readLeft(c, header) {
   return left;
 }
 
+/** Whether this is a list of so many whole numbers from 0. */
+function isOf(value, length) {
+  const whole = (each) => Number.isInteger(each) && each >= 0;
+  return Array.isArray(value) && value.length === length && value.every(whole);
+}
+
+/** Tensors lie one after the other. Before they are copied: those that overlap could take any memory. */
+function checkSpans(spans, start, end) {
+  let at = start;
+  for (const { from, to } of [...spans].sort((a, b) => a.from - b.from || a.to - b.to)) {
+    require(from === at, "The weights are damaged: their tensors overlap, or leave gaps.");
+    at = to;
+  }
+  require(at === end, "The weights are damaged: they end with bytes of no tensor.");
+}
+
 /**
  * Read a model's tensors.
  * @param {ReturnType<typeof readConfig>} c
@@ -166,27 +214,37 @@ function readLeft(c, header) {
  */
 export function readTensors(c, bytes) {
   const [header, start] = readHeader(bytes);
+  const metadata = header.get("__metadata__") ?? {};
+  const texts = typeof metadata === "object" && !Array.isArray(metadata);
+  require(texts &&
+    Object.values(metadata).every(
+      (each) => typeof each === "string",
+    ), "The weights are damaged: their metadata are no texts by name.");
   header.delete("__metadata__");
   const left = readLeft(c, header);
-  const tensors = wantedTensors(c, left).map(([name, shape]) => {
+  const spans = wantedTensors(c, left).map(([name, shape]) => {
     const entry = header.get(name);
     header.delete(name);
     const size = 4 * shape.reduce((a, b) => a * b, 1);
-    const offsets = Array.isArray(entry?.data_offsets) ? entry.data_offsets : [];
-    const [from, to] = offsets;
+    const [from, to] = isOf(entry?.data_offsets, 2) ? entry.data_offsets : [];
     const right =
       entry?.dtype === "F32" &&
-      JSON.stringify(entry.shape) === JSON.stringify(shape) &&
-      offsets.every((each) => Number.isInteger(each) && each >= 0) &&
+      isOf(entry.shape, shape.length) &&
+      entry.shape.every((each, k) => each === shape[k]) &&
       to - from === size &&
       start + to <= bytes.length;
     require(right, `The weights hold another model than the config describes: see ${name}.`);
-    const tensor = new Uint8Array(bytes.subarray(start + from, start + to)); // a copy, aligned
+    return { name, from: start + from, to: start + to };
+  });
+  const [more] = header.keys();
+  require(more ===
+    undefined, `The weights hold a tensor that the engine does not know: ${short(more)}.`);
+  checkSpans(spans, start, bytes.length);
+  const tensors = spans.map(({ name, from, to }) => {
+    const tensor = new Uint8Array(bytes.subarray(from, to)); // a copy, aligned
     const finite = new Float32Array(tensor.buffer).every(Number.isFinite);
     require(finite, `The weights hold a number that is not finite: see ${name}.`);
     return tensor;
   });
-  const [more] = header.keys();
-  require(more === undefined, `The weights hold a tensor that the engine does not know: ${more}.`);
   return { left, tensors };
 }

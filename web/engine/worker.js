@@ -5,9 +5,11 @@
 //      {id, kind, model, ...request}      run a task: "read", "draw" or "follow" of `Engine`
 //      {cancel}                           drop the task of this id, between two rows
 // Out: {id, value} | {id, refused} | {id, failed} | {id, cancelled}
+//      {alive}                            at the start, and while a task takes long
 
 import { Engine, Refusal } from "./engine.js";
 
+const ALIVE_MS = 1000; // between two signs of life, while a task runs
 const LISTEN_MS = 2; // how long a task runs between two looks at the messages
 
 /** Resolves when the messages that wait have been taken in. */
@@ -55,13 +57,17 @@ export function serve(port) {
 
   async function run({ id, kind, model, ...request }) {
     const task = KINDS[kind](engines.get(model), request);
-    for (let heard = performance.now(); ; ) {
+    const start = performance.now();
+    for (let [heard, told] = [start, start]; ; ) {
       if (cancelled.delete(id)) return { id, cancelled: true };
       const { value, done } = task.next();
       if (done) return { id, value };
       if (performance.now() - heard < LISTEN_MS) continue;
       await listen();
       heard = performance.now();
+      if (heard - told < ALIVE_MS) continue;
+      port.postMessage({ alive: true });
+      told = heard;
     }
   }
 
@@ -92,6 +98,7 @@ export function serve(port) {
   }
 
   port.onmessage = ({ data }) => take(data);
+  port.postMessage({ alive: true });
 }
 
 if (typeof DedicatedWorkerGlobalScope !== "undefined") serve(globalThis);
