@@ -1,4 +1,8 @@
+import gzip
+import http.client
 import re
+import tracemalloc
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pixelcnn.data import datasets
 from pixelcnn.data.datasets import (
     PART,
     Images,
@@ -80,39 +85,200 @@ def test_a_failed_download_says_what_to_put_where(dataset, tmp_path, monkeypatch
     assert "images-idx3-ubyte" in sentence
 
 
-def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch):
-    from torchvision import datasets
-
-    class Stored:
-        def __init__(self, **options):
-            assert options["split"] == "digits"
-            self.data = torch.arange(784, dtype=torch.uint8).reshape(1, 28, 28)
-            self.targets = torch.tensor([3])
-
-    monkeypatch.setattr(datasets, "EMNIST", Stored)
+def test_emnist_digits_are_turned_upright(tmp_path):
+    stored = (np.arange(784) % 256).reshape(1, 28, 28)
+    write_mnist(tmp_path, "emnist-digits-test", stored, np.array([3]), dataset="EMNIST")
     test = load_images("EMNIST", tmp_path, "test")
-    assert (test.greys[0, 0] == torch.arange(784, dtype=torch.uint8).reshape(28, 28).T).all()
+    assert (test.greys[0, 0].numpy() == stored[0].T).all()
+    assert test.labels.tolist() == [3]
 
 
 def test_the_split_is_the_one_that_figures_were_measured_on(monkeypatch):
     """Golden indices: with others, a model would be validated on images that it was fitted to."""
-    from torchvision import datasets
-
-    class Stored:
-        data = torch.zeros(60_000, 1, 1, dtype=torch.uint8)
-        targets = numbers = torch.arange(60_000)
-
-        def __init__(self, **options):
-            pass
-
-    monkeypatch.setattr(datasets, "MNIST", Stored)
+    numbers = torch.arange(60_000)
+    stored = torch.zeros(60_000, 1, 1, 1, dtype=torch.uint8), numbers
+    monkeypatch.setattr(datasets, "_read", lambda *dataset, train: stored)
     train, validation = (
         load_images("MNIST", Path(), split).labels for split in ("train", "validation")
     )
     assert (len(train), len(validation)) == (55_000, 5_000)
     assert train[:4].tolist() == [36044, 10678, 57327, 55074]
     assert validation[:4].tolist() == [30102, 43764, 35133, 50409]
-    assert torch.cat([train, validation]).sort().values.equal(Stored.numbers)
+    assert torch.cat([train, validation]).sort().values.equal(numbers)
+
+
+RAW = ("images-idx3-ubyte", "labels-idx1-ubyte")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """A download is a mistake."""
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", lambda self: pytest.fail("asked"))
+
+
+def snapshot(root):
+    """All that lies in a folder: contents, or where a link leads."""
+    paths = [path for path in root.rglob("*") if path.is_symlink() or path.is_file()]
+    return {path: path.readlink() if path.is_symlink() else path.read_bytes() for path in paths}
+
+
+def small_mnist(root, count=5_010):
+    for part in ("train", "t10k"):
+        write_mnist(root, part, np.zeros((count, 28, 28), np.uint8), np.arange(count) % 10)
+    return root / "MNIST" / "raw"
+
+
+def with_head(data, *numbers):
+    head = np.array(numbers, ">i4").tobytes()
+    return head + data[len(head) :]
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "cut in its head": lambda data: data[:6],
+    "cut": lambda data: data[:-1],
+    "longer": lambda data: data + b"\0",
+    "a page of a login": lambda data: b"<!doctype html>" + data[15:],
+    "packed, but not called so": gzip.compress,
+    "another kind": lambda data: b"\0\0\x0b" + data[3:],
+    "none": lambda data: data[:4] + bytes(4) + data[8:],
+    "more than there are": lambda data: data[:4] + b"\x00\x0f\x00\x00" + data[8:],
+    "more than memory": lambda data: data[:4] + b"\x7f\xff\xff\xff" + data[8:],
+}
+
+
+@pytest.mark.parametrize("kind", RAW)
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_damaged_file_is_named_in_a_sentence_and_left_alone(
+    damage, kind, packed, tmp_path, offline
+):
+    raw = small_mnist(tmp_path, count=20)
+    path = raw / f"t10k-{kind}"
+    data = DAMAGES[damage](path.read_bytes())
+    if packed:
+        path.unlink()
+        path = raw / f"t10k-{kind}.gz"
+        data = gzip.compress(data)
+    path.write_bytes(data)
+    before = snapshot(tmp_path)
+    with pytest.raises(ValueError, match=r"^[^\n]+\.$") as raised:
+        load_images("MNIST", tmp_path, "test")
+    assert str(raised.value).startswith(f"{path} ")
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:40] + b"\xff" * 20 + data[60:],
+        lambda data: data[:-8] + bytes(8),  # the sum that is to be checked
+        lambda data: b"no gzip" + data,
+        lambda data: b"",
+    ],
+)
+def test_a_damaged_archive_is_named_in_a_sentence_and_left_alone(damage, tmp_path, offline):
+    raw = small_mnist(tmp_path, count=20)
+    plain = raw / "t10k-images-idx3-ubyte"
+    archive = raw / "t10k-images-idx3-ubyte.gz"
+    archive.write_bytes(damage(gzip.compress(np.random.default_rng(0).bytes(20 * 784 + 16))))
+    plain.unlink()
+    before = snapshot(tmp_path)
+    with pytest.raises(ValueError, match=r"^[^\n]+\.$") as raised:
+        load_images("MNIST", tmp_path, "test")
+    assert str(archive) in str(raised.value)
+    assert snapshot(tmp_path) == before
+
+
+def test_archives_are_read_as_they_are(tmp_path, offline):
+    raw = small_mnist(tmp_path)
+    plain = load_images("MNIST", tmp_path, "train")
+    for path in list(raw.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    before = snapshot(tmp_path)
+    packed = load_images("MNIST", tmp_path, "train")
+    assert packed.greys.equal(plain.greys)
+    assert packed.labels.equal(plain.labels)
+    assert snapshot(tmp_path) == before
+
+
+def test_an_archive_that_unpacks_to_more_than_it_says_takes_no_memory(tmp_path, offline):
+    raw = small_mnist(tmp_path, count=20)
+    bomb = with_head(bytes(64 << 20), 0x0803, 20, 28, 28)
+    (raw / "t10k-images-idx3-ubyte").unlink()
+    (raw / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(bomb))
+    with traced_memory() as peak, pytest.raises(ValueError, match="has more bytes"):
+        load_images("MNIST", tmp_path, "test")
+    assert peak() < 8 << 20
+
+
+@contextmanager
+def traced_memory():
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_folder_or_a_dead_link_in_a_file_s_place_is_named(tmp_path, offline):
+    raw = small_mnist(tmp_path, count=20)
+    path = raw / "t10k-labels-idx1-ubyte"
+    path.unlink()
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(ValueError, match=re.escape(f"{path} cannot be read")):
+        load_images("MNIST", tmp_path, "test")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ValueError, match=re.escape(f"{path} cannot be read")):
+        load_images("MNIST", tmp_path, "test")
+
+
+def test_files_that_do_not_belong_together_are_named(tmp_path, offline):
+    raw = small_mnist(tmp_path, count=20)
+    images, labels = (raw / f"t10k-{kind}" for kind in RAW)
+    data = labels.read_bytes()
+    labels.write_bytes(with_head(data, 0x0801, 19)[:-1])
+    with pytest.raises(ValueError, match=f"{images} holds 20 images and {labels} 19 labels"):
+        load_images("MNIST", tmp_path, "test")
+    labels.write_bytes(data[:-1] + b"\x0a")
+    with pytest.raises(ValueError, match=f"{labels} holds the label 10, and there are 10"):
+        load_images("MNIST", tmp_path, "test")
+    with pytest.raises(ValueError, match=r"has 20 images to train on: 5000 are for validation"):
+        load_images("MNIST", tmp_path, "train")
+
+
+def test_a_download_leaves_what_is_there_and_brings_what_is_not(tmp_path, monkeypatch):
+    raw = small_mnist(tmp_path, count=20)
+    (raw / "t10k-images-idx3-ubyte").write_bytes(b"damaged")
+    (raw / "t10k-labels-idx1-ubyte").unlink()
+    before = snapshot(tmp_path)
+
+    def download(self):
+        small_mnist(Path(self.root), count=30)
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", download)
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte is no file of this dataset"):
+        load_images("MNIST", tmp_path, "test")
+    after = snapshot(tmp_path)
+    assert after.pop(raw / "t10k-labels-idx1-ubyte")[:8] == bytes([0, 0, 8, 1, 0, 0, 0, 30])
+    assert after == before
+
+
+def test_a_download_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
+    def download(self):
+        raw = Path(self.root) / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        (raw / "train-images-idx3-ubyte").write_bytes(b"half")
+        raise http.client.IncompleteRead(b"")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", download)
+    with pytest.raises(RuntimeError, match=r"^MNIST could not be downloaded [^\n]+\.$"):
+        load_images("MNIST", tmp_path, "train")
+    assert snapshot(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
 
 
 @pytest.mark.parametrize(("levels", "binarization"), [(2, "none"), (4, "threshold")])

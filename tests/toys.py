@@ -104,9 +104,9 @@ def exactly(sentence):
     return f"^{re.escape(sentence)}$"
 
 
-def write_mnist(root, part, images, labels):
+def write_mnist(root, part, images, labels, dataset="MNIST"):
     """Two files of the format that MNIST comes in: magic number, sizes, bytes."""
-    raw = root / "MNIST" / "raw"
+    raw = root / dataset / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     for name, array in (("images-idx3", images), ("labels-idx1", labels)):
         header = np.array([0x0800 + array.ndim, *array.shape], ">i4").tobytes()

@@ -5,10 +5,14 @@ and validation images are a fixed, seeded split of torchvision's training images
 (of MNIST's 60,000 that leaves 55,000), whatever the seed of a run.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
+from zipfile import BadZipFile
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +20,7 @@ from torch import Tensor
 
 from pixelcnn.config import Binarization, Dataset
 from pixelcnn.data.freehand import Strokes, draw, random_hands, trace
+from pixelcnn.data.idx import find, read_images, read_labels
 from pixelcnn.data.pixels import binarize_stochastic, quantize
 
 Split = Literal["train", "validation", "test"]
@@ -61,7 +66,7 @@ class Images:
 def load_images(
     dataset: Dataset, data_dir: Path, split: Split, device: torch.device | str = "cpu"
 ) -> Images:
-    """Load one split; torchvision downloads and checks what is missing.
+    """Load one split; torchvision downloads what is missing. Files that are there stay as they are.
 
     Args:
         dataset: MNIST, FashionMNIST, KMNIST, or EMNIST (its digits).
@@ -70,12 +75,18 @@ def load_images(
         device: where the images shall be.
 
     Raises:
+        ValueError: in one sentence that names the file, if one is damaged or something else.
         RuntimeError: in one sentence that says which files to put where, if a download fails.
     """
     greys, labels = _read(dataset, data_dir, train=split != "test")
     if split != "test":
-        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(SPLIT_SEED))
         cut = len(labels) - VALIDATION_IMAGES
+        if cut < 1:
+            raise ValueError(
+                f"{data_dir / dataset} has {len(labels)} images to train on:"
+                f" {VALIDATION_IMAGES} are for validation, so more are needed."
+            )
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(SPLIT_SEED))
         index = order[:cut] if split == "train" else order[cut:]
         greys, labels = greys[index], labels[index]
     return Images(greys.to(device), labels.to(device))
@@ -83,29 +94,47 @@ def load_images(
 
 def _read(dataset: Dataset, data_dir: Path, *, train: bool) -> tuple[Tensor, Tensor]:
     """All training or test images, (N, 1, H, W) uint8, and their labels (N,)."""
+    prefix, test = ("emnist-digits-", "test") if dataset == "EMNIST" else ("", "t10k")
+    part = f"{prefix}{'train' if train else test}"
+    names = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
+    raw = data_dir / dataset / "raw"
+    missing = [name for name in names if find(raw, name) is None]
+    if missing:
+        _download(dataset, data_dir, missing)
+    images, targets = (find(raw, name) or raw / name for name in names)
+    greys, labels = read_images(images).unsqueeze(1), read_labels(targets).long()
+    if len(greys) != len(labels):
+        raise ValueError(
+            f"{images} holds {len(greys)} images and {targets} {len(labels)} labels:"
+            " one of them is of another dataset."
+        )
+    if dataset == "EMNIST":  # stored with rows and columns exchanged
+        greys = greys.transpose(2, 3).contiguous()
+    return greys, labels
+
+
+def _download(dataset: Dataset, data_dir: Path, names: list[str]) -> None:
+    """Put files into the dataset's folder that are not there.
+
+    They are downloaded elsewhere, as torchvision writes over whatever has their names, and moved once they
+    are whole.
+    """
     from torchvision import datasets  # slow to import, and the page does without it
 
     options = {"split": "digits"} if dataset == "EMNIST" else {}
-    kind = getattr(datasets, dataset)
+    raw = data_dir / dataset / "raw"
     try:
-        images = kind(root=str(data_dir), train=train, download=True, **options)
-    except (OSError, RuntimeError) as error:
-        raise RuntimeError(_where_to_put(dataset, data_dir, error)) from error
-    greys = images.data.unsqueeze(1)
-    if dataset == "EMNIST":  # stored with rows and columns exchanged
-        greys = greys.transpose(2, 3).contiguous()
-    return greys, images.targets.long()
-
-
-def _where_to_put(dataset: Dataset, data_dir: Path, error: Exception) -> str:
-    prefix, test = ("emnist-digits-", "test") if dataset == "EMNIST" else ("", "t10k")
-    kinds = ("images-idx3", "labels-idx1")
-    names = [f"{prefix}{part}-{kind}-ubyte" for part in ("train", test) for kind in kinds]
-    reason = str(error).splitlines()[0].rstrip(".")
-    return (
-        f"{dataset} could not be downloaded ({reason}): put {', '.join(names)}"
-        f" into {data_dir / dataset / 'raw'}, unpacked."
-    )
+        raw.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="download-", dir=data_dir) as folder:
+            getattr(datasets, dataset)(root=folder, download=True, **options)
+            for name in names:
+                (Path(folder) / dataset / "raw" / name).replace(raw / name)
+    except (OSError, RuntimeError, EOFError, zlib.error, BadZipFile, HTTPException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise RuntimeError(
+            f"{dataset} could not be downloaded ({reason}): put {', '.join(names)}"
+            f" into {raw}, unpacked or as .gz."
+        ) from error
 
 
 def to_levels(
