@@ -18,6 +18,7 @@ const KINDS = {
   complete: [
     ...["levels", "rows", "count", "seed", "temperature", "label", "freehand", "distinct"],
   ],
+  follow: ["levels", "rows", "count", "seed", "temperature", "label", "freehand"],
   posterior: ["levels", "rows", "freehand"],
   trace: ["levels", "rows", "label", "freehand"],
 };

@@ -466,6 +466,15 @@ def test_damaged_files_are_refused(tmp_path):
         assert refusal() == (
             f"The weights hold another model than the config describes: see {name}."
         )
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    one, other = ("network.blocks.0.conv.bias", "network.blocks.1.conv.bias")
+    overlap = with_offsets(whole, one, header[other]["data_offsets"])
+    for damaged, sentence in (
+        (overlap, "The weights are damaged: their tensors overlap, or leave gaps."),
+        (whole + b"\0", "The weights are damaged: they end with bytes of no tensor."),
+    ):
+        (tmp_path / WEIGHTS).write_bytes(damaged)
+        assert refusal() == sentence
     safetensors.torch.save_file(state | {"network.more": torch.zeros(1)}, tmp_path / WEIGHTS)
     assert refusal() == ("The weights hold a tensor that the engine does not know: network.more.")
 

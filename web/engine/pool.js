@@ -527,14 +527,16 @@ export class Pool {
    *   logProbs, log p(rows | label) of every label (of one, for a model without); null if dropped
    */
   async follow(request) {
-    const { model, levels, rows = 0, count = 1, seed, label = null, freehand = false } = request;
+    const defaults = { ...DRAWN, ...GIVEN, rows: 0, count: 1 };
+    const { label, temperature, ...asked } = this.#checked(request, defaults);
+    const { model, levels, rows, count, seed, freehand } = asked;
     const { classes } = this.config(model);
     const lane = this.#begin("follow");
     const read = await this.#read(lane, { model, levels, rows, freehand });
     if (!read) return null;
     const known = rows ? posterior(read.logProbs) : uniformPosterior(classes);
     const [chosen] = this.#labels({ model, seed, count, label }, known);
-    const message = { kind: "follow", model, levels, rows, count, seed, label: chosen, freehand };
+    const message = { kind: "follow", ...asked, temperature, label: chosen };
     const told = await this.#run(lane, message);
     return told && { ...told, rows, seed, logProbs: read.logProbs };
   }

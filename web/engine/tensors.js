@@ -36,13 +36,14 @@ export function short(value) {
 
 /**
  * What a JSON file holds.
- * @param {Uint8Array} bytes
+ * @param {Uint8Array | string} file
  * @param {string | URL} name of the file, for the sentence
  * @throws {Refusal} in one sentence, if it is no JSON
  */
-export function parseJson(bytes, name) {
+export function parseJson(file, name) {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const decode = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return JSON.parse(typeof file === "string" ? file : decode(file));
   } catch {
     throw new Refusal(`${name} is not JSON.`);
   }

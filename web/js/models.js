@@ -1,7 +1,7 @@
 // The models that the page offers: their configs, and when the engine has them.
 
 import { Refusal, Unreachable } from "../engine/pool.js";
-import { readConfig } from "../engine/tensors.js";
+import { parseJson, readConfig } from "../engine/tensors.js";
 
 /** A file of a model, as text; null where there is none, or it cannot be had. */
 export async function readText(url) {
@@ -80,7 +80,7 @@ export class Models {
     const url = this.file(name, "config.json");
     const text = await fetchText(url);
     if (text === null) throw new Unreachable(`${url} cannot be fetched.`);
-    const info = readConfig(JSON.parse(text));
+    const info = readConfig(parseJson(text, url));
     if (info.channels !== 1) {
       throw new Refusal(`The page draws images of one channel, which ${name} is not.`);
     }
@@ -102,11 +102,12 @@ export class Models {
 
   /** The weights; and what is usual to them, where that was measured. */
   async #load(name) {
+    const url = this.file(name, "typicality.json");
     const [reference] = await Promise.all([
-      fetchText(this.file(name, "typicality.json")),
+      fetchText(url),
       this.engine.load(name, this.file(name, "")),
     ]);
-    if (reference) this.engine.calibrate?.(name, JSON.parse(reference));
+    if (reference) this.engine.calibrate?.(name, parseJson(reference, url));
   }
 
   /** Whether the engine has the model. */
