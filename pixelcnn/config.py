@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pixelcnn.files import write_whole
+from pixelcnn.foreign import read_json, short
 
 Architecture = Literal["gated", "residual"]
 Likelihood = Literal["bernoulli", "categorical"]
@@ -25,6 +26,18 @@ Optimizer = Literal["adam", "muon"]
 # reaches from the last row of a 28x28 image to its first.
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
 HORIZONTAL_DILATIONS = (1, 2, 4, 8)
+
+# As in web/engine/tensors.js: larger numbers are those of damaged files.
+MOST = {
+    "in_channels": 16,
+    "height": 256,
+    "width": 256,
+    "inner_dim": 1024,
+    "horizontal_dim": 1024,
+    "num_classes": 1000,
+}
+MOST_BLOCKS = 64
+MOST_DILATION = 1024
 
 
 class _Json:
@@ -41,7 +54,7 @@ class _Json:
         if not isinstance(values, dict):
             raise ValueError(f"{cls.__name__} must be a JSON object, got {type(values).__name__}.")
         if unknown := sorted(set(values) - set(fields)):
-            raise ValueError(f"{cls.__name__} has no field {', '.join(unknown)}.")
+            raise ValueError(f"{cls.__name__} has no field {_listed(unknown)}.")
         if missing := sorted(set(fields) - set(values)):
             raise ValueError(f"{cls.__name__} lacks the field {', '.join(missing)}.")
         hints = typing.get_type_hints(cls)
@@ -59,11 +72,7 @@ class _Json:
         Raises:
             ValueError: in one sentence, if the file is not what `from_dict` allows.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON: {error}.") from error
-        return cls.from_dict(values)
+        return cls.from_dict(read_json(path))
 
     def save(self, path: Path) -> None:
         """Write a JSON file, whole."""
@@ -83,13 +92,18 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
     if origin is Literal:
         if value in get_args(hint):
             return value
-        raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}.")
+        raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {short(value)}.")
     if hint is float and type(value) is int:
         return float(value)
     if origin is tuple or type(value) is not hint:
         kind = "list" if origin is tuple else hint.__name__
-        raise ValueError(f"{name} must be a {kind}, got {value!r}.")
+        raise ValueError(f"{name} must be a {kind}, got {short(value)}.")
     return value
+
+
+def _listed(names: list[str]) -> str:
+    """Names of others, as far as a sentence has room."""
+    return ", ".join(name[:40] for name in names[:5])
 
 
 def _check_choices(config: _Json) -> None:
@@ -132,24 +146,26 @@ class ModelConfig(_Json):
     def __post_init__(self) -> None:
         _check_choices(self)
         binary = self.likelihood == "bernoulli"
-        _require(2 <= self.levels <= 256, f"levels must be 2 to 256, got {self.levels}.")
+        _require(2 <= self.levels <= 256, f"levels must be 2 to 256, got {short(self.levels)}.")
         _require(
             not binary or self.levels == 2,
             f"the bernoulli likelihood has 2 levels, got {self.levels}: use categorical.",
         )
-        for name in ("in_channels", "height", "width", "inner_dim", "horizontal_dim"):
-            value = getattr(self, name)
-            _require(value >= 1, f"{name} must be at least 1, got {value}.")
-        _require(self.num_classes >= 0, f"num_classes must be 0 or more, got {self.num_classes}.")
+        for name, most in MOST.items():
+            value, least = getattr(self, name), 0 if name == "num_classes" else 1
+            right = least <= value <= most
+            _require(right, f"{name} must be {least} to {most}, got {short(value)}.")
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}.")
         for name in ("dilations", "horizontal_dilations"):
             value = getattr(self, name)
-            _require(len(value) >= 1, f"{name} must name at least one block.")
-            _require(min(value) >= 1, f"{name} must be positive, got {value}.")
+            blocks = 1 <= len(value) <= MOST_BLOCKS
+            _require(blocks, f"{name} must name 1 to {MOST_BLOCKS} blocks, got {len(value)}.")
+            right = min(value) >= 1 and max(value) <= MOST_DILATION
+            _require(right, f"{name} must be 1 to {MOST_DILATION}, got {short(value)}.")
         _require(
             0 <= self.class_from <= len(self.dilations),
             f"class_from must be 0 to {len(self.dilations)}, the blocks there are,"
-            f" got {self.class_from}.",
+            f" got {short(self.class_from)}.",
         )
 
     @property

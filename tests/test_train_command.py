@@ -100,7 +100,7 @@ def test_flags_win_over_the_preset():
         (["--levels", "1"], "levels must be 2 to 256, got 1."),
         (["--levels", "4", "--binarization", "threshold"], "4 levels go with binarization none"),
         (["--epochs", "3", "--sample-epochs", "5"], "sample_epochs must lie between 1 and epochs"),
-        (["--dilations", "2,0"], "dilations must be positive, got (2, 0)."),
+        (["--dilations", "2,0"], "dilations must be 1 to 1024, got (2, 0)."),
         (["--device", "nonsense"], "device 'nonsense' cannot be used here"),
         (["--in_channels", "3"], "in_channels must be 1, got 3."),
         (["--resume", "/nowhere"], "nothing to resume from"),

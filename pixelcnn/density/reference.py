@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pixelcnn.files import write_whole
+from pixelcnn.foreign import read_json
 
 # The shares of drawings at which their nats are kept. Close to 1, as a page warns below a typicality of 1 %.
 SHARES = (0.0, 0.01, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.998, 1.0)
@@ -67,13 +68,13 @@ class Reference:
             ValueError: in one sentence, if the file is none that `save` wrote.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
             nats = torch.tensor(values["nats"], dtype=torch.float32)
             good = tuple(values["shares"]) == SHARES and nats.shape[1:] == (len(SHARES),)
             reference = cls(
                 nats, bool(values["freehand"]), int(values["images"]), str(values["weights_sha256"])
             )
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, RuntimeError) as error:
             raise ValueError(f"{path} is damaged: delete it, or measure it again.") from error
         if not (good and nats.isfinite().all() and (nats.diff(dim=1) >= 0).all()):
             raise ValueError(f"{path} is damaged: delete it, or measure it again.")

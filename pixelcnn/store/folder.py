@@ -14,6 +14,7 @@ from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.reference import Reference
 from pixelcnn.files import write_whole
+from pixelcnn.store.header import read_shapes
 
 CONFIG = "config.json"  # the ModelConfig
 WEIGHTS = "model.safetensors"
@@ -100,18 +101,21 @@ def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} has no {name}: give a folder that holds a model.")
     config = ModelConfig.load(folder / CONFIG)
-    try:
-        state = safetensors.torch.load_file(folder / WEIGHTS, device=str(device))
-    except SafetensorError as error:
-        raise ValueError(f"{folder / WEIGHTS} is damaged or not safetensors: {error}.") from error
+    path = folder / WEIGHTS
+    shapes = read_shapes(path)
     with torch.random.fork_rng(devices=[]):  # fresh weights are random, and not wanted
         with torch.device("meta"):  # a foreign config may ask for more memory than there is
-            shapes = {name: tensor.shape for name, tensor in PixelCNN(config).state_dict().items()}
-        if {name: tensor.shape for name, tensor in state.items()} != shapes:
-            raise ValueError(
-                f"{folder / WEIGHTS} holds another model than {folder / CONFIG} describes."
-            )
+            wanted = PixelCNN(config).state_dict()
+        if shapes != {name: tuple(tensor.shape) for name, tensor in wanted.items()}:
+            raise ValueError(f"{path} holds another model than {folder / CONFIG} describes.")
         model = PixelCNN(config)
+    try:
+        state = safetensors.torch.load_file(path, device=str(device))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or not safetensors: {error}.") from error
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{path} holds a number that is not finite: see {name}.")
     model.load_state_dict(state)
     model.reference = _reference(folder, config)
     return model.to(device).eval()

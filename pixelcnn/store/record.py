@@ -4,11 +4,11 @@ The figures lie in the folder of the weights that they were measured on. Stages 
 of the run.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixelcnn.foreign import parse_json, read_text
 from pixelcnn.store.folder import LOG, METRICS, TRAINING
 from pixelcnn.store.stages import Stage, Stages, read_stages
 
@@ -74,24 +74,14 @@ def read_record(weights: Path, run: Path) -> Record:
                 raise ValueError(f"{run / TRAINING} lacks the {setting} of a stage.")
     metrics = None
     if (weights / METRICS).is_file():
-        metrics = _checked(weights / METRICS, _text(weights / METRICS), MEASURED)
-    lines = _text(run / LOG).splitlines() if (run / LOG).is_file() else []
+        metrics = _checked(weights / METRICS, read_text(weights / METRICS), MEASURED)
+    lines = read_text(run / LOG).splitlines() if (run / LOG).is_file() else []
     return Record(stages, metrics, [_checked(run / LOG, line, LOGGED) for line in lines])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text.") from error
 
 
 def _checked(path: Path, text: str, fields: Fields) -> dict[str, Any]:
     """The JSON object that a text holds."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from error
+    value = parse_json(text, path)
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold JSON objects.")
     for name, kind in fields.items():

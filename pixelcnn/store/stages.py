@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pixelcnn.files import write_whole
+from pixelcnn.foreign import read_json
 from pixelcnn.store.folder import TRAINING, locate, run_of, sha256
 
 
@@ -70,7 +71,7 @@ def read_stages(folder: Path) -> Stages:
     if not path.is_file():
         return ()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         if "stages" not in values:  # before there were stages: the settings of the last one
             return (Stage(origins=(), settings=values, model=None, epochs=0, results=()),)
         return tuple(map(Stage.from_dict, values["stages"]))
