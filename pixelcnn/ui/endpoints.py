@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pixelcnn.foreign import short
 from pixelcnn.ui.descriptions import Description
 from pixelcnn.ui.executor import Busy
 from pixelcnn.ui.quick_gradio import gradio as gr
@@ -47,6 +48,9 @@ def server_function(method: Endpoint) -> Callable[[Any], Awaitable[Any]]:
 def _arguments(signature: inspect.Signature, request: Any) -> dict[str, Any]:
     if type(request) is not dict:
         raise ValueError("A request must be a JSON object of named arguments.")
+    if unknown := [name for name in request if name not in signature.parameters]:
+        names = ", ".join(signature.parameters)
+        raise ValueError(f"A request names {names}, got {short(unknown[0])}.")
     try:
         signature.bind(**request)
     except TypeError as error:

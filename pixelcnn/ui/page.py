@@ -1,6 +1,7 @@
 """The page of `web/` as Gradio blocks: one component for people, named endpoints for programs."""
 
 import importlib.util
+import inspect
 import os
 import re
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from starlette.middleware import Middleware
 import pixelcnn
 from pixelcnn.ui.descriptions import DescribedBlocks
 from pixelcnn.ui.endpoints import named_endpoint, server_function
+from pixelcnn.ui.gate import Gate
 from pixelcnn.ui.preview import PreviewTags
 from pixelcnn.ui.quick_gradio import gradio as gr
-from pixelcnn.ui.service import Service
+from pixelcnn.ui.service import ENDPOINTS, Service
 
 PACKAGE = Path(pixelcnn.__file__).resolve().parent
 # `web` and `weights` lie inside the package where it is installed from a wheel, beside it in a checkout.
@@ -40,7 +42,7 @@ def build_page(
     paths = {name: str(folder.resolve()) for name, folder in folders.items()}
     # Each file where it really lies: the Hub's cache holds links, and Gradio follows them.
     weights = [path.resolve() for folder in folders.values() for path in folder.iterdir()]
-    gr.set_static_paths([WEB, *weights])
+    gr.set_static_paths([*_files(WEB), *weights])
     with DescribedBlocks(title="PixelCNN draws digits", fill_width=True) as page:
         for method in service.endpoints:
             gr.api(
@@ -62,6 +64,13 @@ def build_page(
     return page.queue(max_size=WAITING)
 
 
+def _files(folder: Path) -> list[Path]:
+    """The files that lie in a folder itself: Gradio would follow a link to anywhere else."""
+    home = folder.resolve()
+    paths = (path for path in sorted(home.rglob("*")) if path.is_file())
+    return [path for path in paths if path.resolve() == path]
+
+
 def _markup() -> str:
     """The body of the static page, without its script."""
     text = (WEB / "index.html").read_text(encoding="utf-8")
@@ -79,9 +88,23 @@ def launch_options() -> dict[str, Any]:
     picture = f"/gradio_api/file={WEB}/preview.png"
     return {
         "head": "\n".join(links),
-        "app_kwargs": {"middleware": [Middleware(PreviewTags, page=page, picture=picture)]},
+        "app_kwargs": {
+            "middleware": [
+                Middleware(Gate, endpoints=_parameters()),
+                Middleware(PreviewTags, page=page, picture=picture),
+            ]
+        },
         "ssr_mode": False,  # has a record of white screens
         "mcp_server": importlib.util.find_spec("mcp") is not None,
         "footer_links": ["api", "settings"],
         "run_history": False,
+    }
+
+
+def _parameters() -> dict[str, inspect.Signature]:
+    """Of the named endpoints, in the order in which they are made."""
+    signatures = {name: inspect.signature(getattr(Service, name)) for name in ENDPOINTS}
+    return {
+        name: each.replace(parameters=list(each.parameters.values())[1:])  # without `self`
+        for name, each in signatures.items()
     }

@@ -4,13 +4,13 @@ Gradio does not enforce the declared types of endpoints, and server functions ta
 returns the value in the form that the models take, or raises a `ValueError` of one plain sentence.
 """
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.foreign import short
 from pixelcnn.sampling.sampler import SEED_LIMIT
 
 
@@ -19,23 +19,21 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(
-            f"{name} must be a whole number from {low} to {high}, got {_short(value)}."
-        )
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {short(value)}.")
     return value
 
 
 def real(name: str, value: Any, low: float, high: float) -> float:
     """A finite number from `low` to `high`."""
-    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
-        raise ValueError(f"{name} must be a number from {low} to {high}, got {_short(value)}.")
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low} to {high}, got {short(value)}.")
     return float(value)
 
 
 def truth(name: str, value: Any) -> bool:
     """True or false; 1 and 0 are not."""
     if type(value) is not bool:
-        raise ValueError(f"{name} must be true or false, got {_short(value)}.")
+        raise ValueError(f"{name} must be true or false, got {short(value)}.")
     return value
 
 
@@ -73,11 +71,5 @@ def levels(value: Any, model: PixelCNN) -> Tensor:
             raise ValueError(f"{rule}; row {index} is not.")
         for item in row:
             if type(item) is not int or not 0 <= item < c.levels:
-                raise ValueError(f"{rule}; row {index} holds {_short(item)}.")
+                raise ValueError(f"{rule}; row {index} holds {short(item)}.")
     return torch.tensor(value)[None, None]
-
-
-def _short(value: Any) -> str:
-    """The value as it may stand in a sentence."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

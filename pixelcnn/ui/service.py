@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.foreign import short
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers, payloads
 from pixelcnn.ui.answers import Completed, Grid, Posterior, Sampled, Traced
 from pixelcnn.ui.executor import ModelExecutor
 
+ENDPOINTS = ("sample", "complete", "trace", "posterior")  # methods of `Service`
 MAX_COUNT = 64
 MAX_TEMPERATURE = 2.0
 
@@ -40,7 +42,7 @@ class Service:
         self.models = dict(models)
         self.executor = executor
         self.samplers = {name: Sampler(model) for name, model in self.models.items()}
-        self.endpoints = (self.sample, self.complete, self.trace, self.posterior)
+        self.endpoints = tuple(getattr(self, name) for name in ENDPOINTS)
 
     async def sample(
         self,
@@ -210,5 +212,6 @@ class Service:
         if name is None:
             name = next(iter(self.models))
         if type(name) is not str or name not in self.models:
-            raise ValueError(f"model must be one of {', '.join(self.models)}, got {name!r:.40}.")
+            names = ", ".join(self.models)
+            raise ValueError(f"model must be one of {names}, got {short(name)}.")
         return name, self.models[name]
