@@ -131,6 +131,18 @@ def no_simd(tab):
 
 
 @pytest.fixture
+def scripts(tab):
+    """Run a script with the page's modules at hand, as `load("js/field.js")`."""
+    tab.goto(f"{static_url()}/web/?view=how")
+
+    def run(body, argument=None):
+        load = "const load = (path) => import(new URL(path, location.href));"
+        return tab.evaluate(f"async (given) => {{ {load} {body} }}", argument)
+
+    return run
+
+
+@pytest.fixture
 def finger(tab):
     """Drag a finger along points of the screen, as the browser's own touch events."""
     session = tab.context.new_cdp_session(tab)

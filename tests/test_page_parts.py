@@ -20,18 +20,6 @@ pytestmark = pytest.mark.browser
 SIZE = 28
 
 
-@pytest.fixture
-def scripts(tab):
-    """Run a script with the page's modules at hand, as `load("js/field.js")`."""
-    tab.goto(f"{static_url()}/web/?view=how")
-
-    def run(body, argument=None):
-        load = "const load = (path) => import(new URL(path, location.href));"
-        return tab.evaluate(f"async (given) => {{ {load} {body} }}", argument)
-
-    return run
-
-
 def encoded(data):
     return base64.b64encode(data).decode()
 

@@ -31,13 +31,14 @@ async function readGreys(file) {
   if (file.size > MAX_BYTES) {
     throw new Refusal("This file is larger than 12 MB: choose a smaller picture.");
   }
-  const options = { imageOrientation: "from-image", colorSpaceConversion: "none" };
-  const bitmap = await createImageBitmap(file, options).catch(() => {
-    throw new Refusal("This file is not a picture that can be read: try a PNG or JPEG.");
-  });
-  if (bitmap.width * bitmap.height > MAX_PIXELS) {
+  const unread = new Refusal("This file is not a picture that can be read: try a PNG or JPEG.");
+  if ((await countPixels(file, unread)) > MAX_PIXELS) {
     throw new Refusal("The picture is too large: at most 50 million pixels are taken.");
   }
+  const options = { imageOrientation: "from-image", colorSpaceConversion: "none" };
+  const bitmap = await createImageBitmap(file, options).catch(() => {
+    throw unread;
+  });
   const part = Math.min(1, WORKING_SIZE / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * part));
@@ -55,6 +56,17 @@ async function readGreys(file) {
     return (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
   });
   return { values, height, width };
+}
+
+/** How many pixels a picture has, which an image element tells before it decodes them. */
+async function countPixels(file, unread) {
+  const image = new Image();
+  image.src = URL.createObjectURL(file.slice()); // without a type: only as one is a drawing (SVG) taken
+  await new Promise((done, fail) => {
+    image.onload = done;
+    image.onerror = () => fail(unread);
+  }).finally(() => URL.revokeObjectURL(image.src));
+  return image.naturalWidth * image.naturalHeight;
 }
 
 /** Greys as ink 0 to 1: what differs from the paper, whose shade the picture's border tells. */
