@@ -5,16 +5,26 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
+LONG = 10_000  # bits: Python does not write down a number of more than 4,300 digits
 MAX_BYTES = 4 << 20  # of a JSON file or a log: those of this project have some thousands
 
 
 def short(value: Any) -> str:
     """The value as it may stand in a sentence, however large or deep it is."""
+    if isinstance(value, int) and value.bit_length() > LONG:
+        return "a number of thousands of digits"
     try:
         text = reprlib.repr(value)
-    except ValueError:  # Python does not write down a number of so many digits
-        return "a number of thousands of digits"
+    except ValueError:  # such a number is within it
+        return "a value that holds a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _read(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(f"{path} has {size} bytes, and {MAX_BYTES} are allowed.")
+    return path.read_bytes()
 
 
 def read_text(path: Path) -> str:
@@ -23,27 +33,28 @@ def read_text(path: Path) -> str:
     Raises:
         ValueError: in one sentence, if it is no text, or larger than such a file is.
     """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"{path} has {size} bytes, and {MAX_BYTES} are allowed.")
     try:
-        return path.read_text(encoding="utf-8")
+        return _read(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text.") from error
 
 
-def parse_json(text: str, path: Path) -> Any:
+def parse_json(text: str | bytes, path: Path) -> Any:
     """What a text of a file says.
 
     Raises:
         ValueError: in one sentence that names the file, if it is no JSON.
     """
     try:
-        return json.loads(text)
+        return json.loads(text if isinstance(text, str) else text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}.") from error
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds; see `read_text` and `parse_json`."""
-    return parse_json(read_text(path), path)
+    """What a small JSON file holds.
+
+    Raises:
+        ValueError: in one sentence that names the file, if it is no JSON, or larger than such a file is.
+    """
+    return parse_json(_read(path), path)

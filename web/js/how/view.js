@@ -1,7 +1,7 @@
 // How it works, alive: figures about the visitor's own drawing. Loaded when the view is opened first.
 
 import { mixtureNats } from "../../engine/mixture.js";
-import { readConfig, Unreachable } from "../../engine/tensors.js";
+import { parseJson, readConfig, Unreachable } from "../../engine/tensors.js";
 import { readText } from "../models.js";
 import { paintLevels, setText } from "../raster.js";
 import { Work } from "../work.js";
@@ -137,7 +137,7 @@ export class Article {
       if (other === name) continue;
       const text = await readText(models.file(other, "config.json"));
       if (text === null) throw new Unreachable(`The model ${other} cannot be fetched.`);
-      const config = readConfig(JSON.parse(text));
+      const config = readConfig(parseJson(text, "config.json"));
       configs[kind(config)] ??= config;
     }
     // Where all models have the same network, the other one is as deep.
