@@ -40,7 +40,8 @@ def assert_ours(page):
 def test_plain_files_name_a_picture_beside_them(name):
     picture = assert_ours((ROOT / name).read_text())
     path = (ROOT / name).parent / picture
-    assert Image.open(path).size == SIZE
+    with Image.open(path) as opened:
+        assert opened.size == SIZE
     assert path.stat().st_size < 60_000
 
 
