@@ -341,7 +341,7 @@ def test_training_pushes_what_it_fitted(hub, monkeypatch, tmp_path, capsys):
 
 
 def test_the_sentence_of_a_stopped_run_pushes_in_the_end(hub, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(train, "fit", lambda args: False)
+    monkeypatch.setattr(train, "fit", lambda args, world: False)
     flags = ["--push-to-hub", "someone/digits", "--revision", "two words"]
     with pytest.raises(SystemExit):
         train.main([*flags, "--out", str(tmp_path), "--data-dir", "data"])

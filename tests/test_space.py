@@ -129,7 +129,8 @@ def test_a_static_space_is_plain_files_of_a_few_megabytes(plain_files):
     paths = [path for path in plain_files.rglob("*") if path.is_file()]
     files = {path.relative_to(plain_files).as_posix() for path in paths}
     tops = {path.partition("/")[0] for path in files}
-    assert tops == {"LICENSE", "README.md", "index.html", "web", "weights"}
+    assert tops == {"LICENSE", "README.md", "docs", "index.html", "web", "weights"}
+    assert {path for path in files if path.startswith("docs/")} == {"docs/api.md"}
     assert {"web/engine/engine.wasm", "web/vendor/gifenc/LICENSE"} <= files
     assert not [path for path in files if path.endswith((".py", ".c", ".h"))]
     assert sum(path.stat().st_size for path in paths) < 8e6
