@@ -1,4 +1,4 @@
-"""What leaves the page: pictures, and its link, by a browser's own means and within a Space."""
+"""What leaves the page: pictures, and its link by a browser's own means."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.page_browser import stroke, wait_for_completions
-from tests.page_server import SPACE, server_url, static_url
+from tests.page_server import static_url
 
 pytestmark = pytest.mark.browser
 
@@ -121,33 +121,3 @@ def test_a_link_is_shared_by_the_browser_where_it_can(visit, outcome):
         expect(notice).to_contain_text("clipboard")
     else:
         expect(notice).to_be_empty()
-
-
-@pytest.fixture
-def hub_page(tab):
-    """The Hub's page around a Space, as documented: its query goes to the frame, and it can be told one."""
-
-    def show(address, query):
-        body = f"""<iframe src="{address}?{query}" width="900" height="700"></iframe><script>
-          addEventListener("message", ({{ data }}) => {{
-            if (data.queryString) history.replaceState(null, "", data.queryString);
-          }});</script>"""
-        tab.route(
-            f"https://huggingface.co/spaces/{SPACE}**",
-            lambda route: route.fulfill(content_type="text/html", body=body),
-        )
-        tab.goto(f"https://huggingface.co/spaces/{SPACE}?{query}")
-        return tab.frame_locator("iframe")
-
-    yield show
-    tab.unroute_all()
-
-
-def test_the_hubs_page_is_told_of_what_changes_in_its_frame(tab, hub_page):
-    frame = hub_page(f"{server_url(space=True)}/", "view=sample&count=3&seed=5&embed=1")
-    expect(frame.locator(".samples")).to_have_attribute("data-seed", "5")
-    frame.get_by_role("tab", name="Draw").click()
-    tab.wait_for_url(re.compile(r"huggingface\.co/spaces/.*view=draw.*embed=1"))
-    tab.go_back()
-    expect(frame.locator("#view-sample")).to_be_visible()
-    tab.wait_for_url(re.compile(r"huggingface\.co/spaces/.*view=sample"))
