@@ -231,11 +231,21 @@ test("a worker says that it is at work", async () => {
   const posted = [];
   const port = { postMessage: (message) => posted.push(message) };
   const now = mock.method(performance, "now", () => 700 * now.mock.callCount());
+  const channels = [];
+  const { MessageChannel } = globalThis;
+  globalThis.MessageChannel = class extends MessageChannel {
+    constructor() {
+      super();
+      channels.push(this);
+    }
+  };
   serve(port);
+  globalThis.MessageChannel = MessageChannel;
   port.onmessage({ data: { module, config, weights, model: "toy" } });
   port.onmessage({ data: { id: 1, kind: "draw", model: "toy", rows: 0, label: 0, seed: 1 } });
   while (!posted.some(({ value }) => value)) await setImmediate();
   now.mock.restore();
+  for (const { port1 } of channels) port1.close(); // an open port keeps the process alive
   assert.deepEqual(posted[0], { alive: true }); // at the start
   assert.ok(posted.filter(({ alive }) => alive).length > 1);
 });
