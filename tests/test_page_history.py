@@ -160,11 +160,11 @@ def test_samples_come_back_after_a_reload_and_the_next_ones_differ(visit):
 
 @flavours
 def test_what_others_put_into_the_address_stays(visit, gradio):
-    page = visit("view=sample&embed=1&tour=3&count=2", gradio=gradio)
-    wait_for_address(page, embed="1", tour="3", count="2")
+    page = visit("view=sample&embed=1&lang=en&count=2", gradio=gradio)
+    wait_for_address(page, embed="1", lang="en", count="2")
     open_view(page, "Draw")
     stroke(page, SEVEN)
-    wait_for_address(page, embed="1", tour="3", count=None, rows="14")
+    wait_for_address(page, embed="1", lang="en", count=None, rows="14")
 
 
 def test_the_title_follows_the_view(visit):

@@ -13,6 +13,7 @@ from typing import Any
 from gradio_client.utils import json_schema_to_python_type
 
 from pixelcnn.ui.quick_gradio import gradio as gr
+from pixelcnn.ui.quick_gradio import without_stubs
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,19 @@ def _entries(section: str) -> dict[str, str]:
     return dict(zip(entries[1::2], texts, strict=True))
 
 
-class DescribedBlocks(gr.Blocks):
-    """Blocks that tell of every parameter and result of an endpoint what its method says of them."""
+with without_stubs():
 
-    def get_api_info(self, *args: Any, **kwargs: Any) -> Any:
-        """As Gradio makes it, with names and descriptions in place of numbers."""
-        info = super().get_api_info(*args, **kwargs)
-        for fn in self.fns.values():
-            endpoint = info["named_endpoints"].get(f"/{fn.api_name}")
-            if endpoint:
-                _describe(endpoint, Description.of(fn.fn))
-        return info
+    class DescribedBlocks(gr.Blocks):
+        """Blocks that tell of every parameter and result of an endpoint what its method says of them."""
+
+        def get_api_info(self, *args: Any, **kwargs: Any) -> Any:
+            """As Gradio makes it, with names and descriptions in place of numbers."""
+            info = super().get_api_info(*args, **kwargs)
+            for fn in self.fns.values():
+                endpoint = info["named_endpoints"].get(f"/{fn.api_name}")
+                if endpoint:
+                    _describe(endpoint, Description.of(fn.fn))
+            return info
 
 
 def _describe(endpoint: dict[str, Any], description: Description) -> None:

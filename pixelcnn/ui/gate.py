@@ -43,6 +43,9 @@ class Gate:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
+        if scope["type"] == "http" and "\0" in scope["path"]:
+            await _answer(send, 400, "A path holds no zero byte.")
+            return
         if scope["type"] != "http" or "/gradio_api/" not in scope["path"]:
             await self._app(scope, receive, send)
             return

@@ -3,10 +3,11 @@
 Every import of Gradio parses the sources of all its components to keep `.pyi` files beside them up to date.
 That is 1.2 of the 4.7 s of a CPU in which Gradio and PyTorch are imported. It leaves out a class whose source
 is in no file, so while it is imported, its classes are in none. Import `gradio` from here wherever the page
-does.
+does, and derive from its classes `without_stubs`.
 """
 
 import inspect
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
@@ -19,7 +20,12 @@ def _getfile_but_of_gradio(source: Any) -> str:
     return _getfile(source)
 
 
-with mock.patch("inspect.getfile", _getfile_but_of_gradio):
+def without_stubs() -> AbstractContextManager[Any]:
+    """A context in which Gradio finds no source of its classes."""
+    return mock.patch("inspect.getfile", _getfile_but_of_gradio)
+
+
+with without_stubs():
     import gradio
 
-__all__ = ["gradio"]
+__all__ = ["gradio", "without_stubs"]

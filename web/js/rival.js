@@ -15,7 +15,7 @@ class Rival {
   /** `holder` takes `markup`, below the model's name; in it, `.digits` are the results. */
   constructor(app, holder, { name, info, kind }, markup) {
     Object.assign(this, { app, holder, name, info, kind, closed: false });
-    holder.innerHTML = `<h3 class="rival-name"></h3>${markup}`;
+    holder.innerHTML = `<p class="rival-name"></p>${markup}`;
     this.find(".rival-name").textContent = app.title(name);
     this.work = new Work(app.trouble, this.find(".digits"), this.find(".explained"));
     this.ask = newestOnly((question) => this.closed || this.answer(question));
