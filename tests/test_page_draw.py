@@ -132,6 +132,7 @@ def test_a_line_drawn_by_keys_is_undone_at_once(visit):
     for keys in (["Shift+ArrowRight"] * 5, ["ArrowUp"] * 4 + ["Shift+ArrowLeft"] * 5, ["Space"]):
         for key in keys:
             page.keyboard.press(key)
+        page.evaluate(PAINTED)
         counts.append(ink(page))
     page.keyboard.press("Shift+ArrowUp")
     assert counts == sorted(counts)

@@ -31,13 +31,16 @@ const MORE = [
   "../weights/binary/config.json",
   "../weights/binary/model.safetensors",
 ];
+const IF_THERE = "../weights/binary/typicality.json";
 
 /** Fetch and keep the page, all scripts and styles that it names, and one model. */
 async function keepAll() {
   const page = await (await fetch("index.html")).text();
-  const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, file]) => file);
+  const tags = page.matchAll(/<(?:link|script)\b[^>]*\b(?:href|src)="([^"]+)"/g);
+  const named = Array.from(tags, ([, file]) => file);
   const cache = await caches.open(KEPT);
   await cache.addAll([...new Set([...MORE, ...named])]);
+  await cache.put(IF_THERE, await fetch(IF_THERE)); // that it is missing is kept, too
 }
 
 async function fromNetwork({ url }) {
