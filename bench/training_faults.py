@@ -251,7 +251,7 @@ def read_only(bench: Bench, times: int) -> list[Row]:
     with small_disk(bench.folder / "disk", 10_000_000) as again:
         out = bench.folder / "disk" / "run"
         process = bench.start(*bench.flags(out))
-        wait_for_write(process, out, 6)
+        wait_for_write(process, out, 1)
         process.kill()
         process.join()
         again("ro")
