@@ -52,6 +52,7 @@ def test_a_drawing_is_completed_by_two_models(visit, device):
     expect(page.locator("#view-draw [name=compare]")).to_have_value("binary")
     expect(own).to_have_text(beside)
     expect(rival).to_have_text(before)
+    page.locator(".pad").scroll_into_view_if_needed()
     stroke(page, [(5, 2), (23, 2)])
     wait_for_both(page)
     expect(rival).not_to_have_text(before)
