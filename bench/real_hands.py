@@ -19,8 +19,8 @@ from bench.page_server import files
 
 Points = list[tuple[float, float]]  # (x, y) in pixels of the pad, which has 28 each way
 COLUMNS = 2
-SIZE = {"width": 1180, "height": 650}
-VIEW = (0, 64, 1180, 650)  # of the page, without its head
+SIZE = {"width": 1180, "height": 720}
+VIEW = (0, 140, 1180, 718)  # of the page, without its head
 SEED = 7
 
 
