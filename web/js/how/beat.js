@@ -1,4 +1,7 @@
-// The beat of a figure that plays: step after step, as slowly as each step asks for.
+// Figures that play: step after step, as slowly as each step asks for, and by hand.
+
+import { setText } from "../raster.js";
+import { button, make } from "./dom.js";
 
 export class Beat {
   #timer = null;
@@ -38,5 +41,49 @@ export class Beat {
     if (!this.playing) return;
     if (rest === null) this.stop();
     else this.#timer = setTimeout(() => this.#next(), rest);
+  }
+}
+
+/**
+ * What figures that play share. One of them has `advance`, a step of its beat; `repaint`; `moves`, what each key
+ * does; and `sentence`, which is read out after a move by hand.
+ */
+export class PlayedFigure {
+  /** @param {HTMLElement} root is filled with the figure */
+  constructor(root) {
+    this.root = root;
+    this.beat = new Beat(
+      () => this.advance(),
+      () => this.repaint(),
+    );
+    this.play = button("Play", () => this.beat.toggle(), { className: "primary" });
+    this.spoken = make("p", { className: "sr-only", "aria-live": "polite" });
+    root.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  stop() {
+    this.beat.stop();
+  }
+
+  /** What a hand does stops what plays, and is read out. */
+  by(move) {
+    this.beat.stop();
+    move();
+    this.repaint();
+    setText(this.spoken, this.sentence);
+  }
+
+  tellPlay() {
+    setText(this.play, this.beat.playing ? "Pause" : "Play");
+  }
+
+  #key(event) {
+    if (event.target.tagName === "BUTTON" && [" ", "Enter"].includes(event.key)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const move = this.moves[event.key];
+    if (event.key === " ") this.beat.toggle();
+    else if (move) this.by(move);
+    else return;
+    event.preventDefault();
   }
 }

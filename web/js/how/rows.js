@@ -1,7 +1,7 @@
 // A row guessed at once, and corrected: every pass of the sampler over every row, as the engine told it.
 
 import { paintLevels, setText } from "../raster.js";
-import { Beat } from "./beat.js";
+import { PlayedFigure } from "./beat.js";
 import { button, make } from "./dom.js";
 import { DraftPicture } from "./draft_picture.js";
 
@@ -23,14 +23,11 @@ export function passesOf({ drafts }) {
   );
 }
 
-export class RowFigure {
+export class RowFigure extends PlayedFigure {
   /** @param {HTMLElement} root is filled with the figure */
   constructor(root) {
-    this.root = root;
-    this.beat = new Beat(
-      () => this.#advance(),
-      () => this.#paint(),
-    );
+    super(root);
+    this.moves = { ArrowRight: () => this.#go(1), ArrowLeft: () => this.#go(-1) };
     this.#build();
   }
 
@@ -41,15 +38,11 @@ export class RowFigure {
     this.passes = passesOf(subject);
     this.done = 0; // passes
     this.root.hidden = !this.passes.length;
-    this.#paint();
+    this.repaint();
   }
 
-  stop() {
-    this.beat.stop();
-  }
-
-  repaint() {
-    this.#paint();
+  get sentence() {
+    return `${this.words.textContent} ${this.count.textContent}`;
   }
 
   #build() {
@@ -61,16 +54,14 @@ export class RowFigure {
     this.picture = new DraftPicture();
     this.words = make("p", { className: "row-words" });
     this.count = make("p", { className: "row-count" });
-    this.spoken = make("p", { className: "sr-only", "aria-live": "polite" });
-    this.play = button("Play", () => this.beat.toggle(), { className: "primary" });
     const controls = make(
       "div",
       { className: "how-controls", role: "toolbar", "aria-label": "Passes" },
-      button("Back", () => this.#by(-1)),
+      button("Back", () => this.by(() => this.#go(-1))),
       this.play,
-      button("Step", () => this.#by(1)),
-      button("Next row", () => this.#by(this.#toNextRow())),
-      button("To the end", () => this.#by(this.passes.length)),
+      button("Step", () => this.by(() => this.#go(1))),
+      button("Next row", () => this.by(() => this.#go(this.#toNextRow()))),
+      button("To the end", () => this.by(() => this.#go(this.passes.length))),
     );
     this.ours = make("span", { className: "ours" });
     this.theirs = make("span", { className: "theirs" });
@@ -92,7 +83,6 @@ export class RowFigure {
       this.spoken,
     );
     this.root.replaceChildren(screen, side);
-    this.root.addEventListener("keydown", (event) => this.#key(event));
   }
 
   /** Passes to the first of the next row. */
@@ -102,30 +92,16 @@ export class RowFigure {
     return to + 1 - this.done;
   }
 
-  /** What a hand does stops what plays, and is read out. */
-  #by(passes) {
-    this.beat.stop();
+  #go(passes) {
     this.done = Math.max(0, Math.min(this.passes.length, this.done + passes));
-    this.#paint();
-    setText(this.spoken, `${this.words.textContent} ${this.count.textContent}`);
   }
 
-  #advance() {
+  advance() {
     if (this.done === this.passes.length) this.done = 0;
     else this.done++;
-    this.#paint();
+    this.repaint();
     if (this.done === this.passes.length) return null;
     return this.done && changesOf(this.passes[this.done - 1]) ? REST_MS : QUIET_MS;
-  }
-
-  #key(event) {
-    if (event.target.tagName === "BUTTON" && [" ", "Enter"].includes(event.key)) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (by) this.#by(by);
-    else if (event.key === " ") this.beat.toggle();
-    else return;
-    event.preventDefault();
   }
 
   /** The row at hand, and how many of its passes are done: of the next row only the guess. */
@@ -137,7 +113,7 @@ export class RowFigure {
     return { draft: this.passes[this.done].draft, passes: 0 };
   }
 
-  #paint() {
+  repaint() {
     const { subject } = this;
     if (!subject || this.root.hidden) return;
     const { info, rows, levels } = subject;
@@ -149,7 +125,7 @@ export class RowFigure {
     this.picture.paint(subject, draft, passes, Math.max(...subject.drafts.map(lengthOf)));
     setText(this.words, rowSentence(draft, passes));
     this.#tellCount();
-    setText(this.play, this.beat.playing ? "Pause" : "Play");
+    this.tellPlay();
   }
 
   #tellCount() {

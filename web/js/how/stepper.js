@@ -2,7 +2,7 @@
 
 import { paintField, receptiveField } from "../field.js";
 import { paintLevels, setText } from "../raster.js";
-import { Beat } from "./beat.js";
+import { PlayedFigure } from "./beat.js";
 import { button, make, placeMark } from "./dom.js";
 import { answerSentence, costSentence, dieSentence, isSure, seesSentence } from "./sentences.js";
 
@@ -12,15 +12,16 @@ const REST_MS = 1100; // after a phase that one wants to read
 const SURE_MS = 45; // after a pixel whose outcome was nearly certain
 const DOUBT = 0.1; // a pixel is in doubt if ink and paper both are more probable than that
 
-export class Stepper {
+export class Stepper extends PlayedFigure {
   /** @param {HTMLElement} root is filled with the figure */
   constructor(root) {
-    this.root = root;
+    super(root);
     this.phase = LOOK;
-    this.beat = new Beat(
-      () => this.#advance(),
-      () => this.#paint(),
-    );
+    this.moves = {
+      ArrowRight: () => this.#forth(),
+      ArrowDown: () => this.#skip(),
+      ArrowLeft: () => this.#back(),
+    };
     this.#build();
   }
 
@@ -32,15 +33,11 @@ export class Stepper {
     this.phase = LOOK;
     this.index = this.#doubtful(subject.first) ?? subject.first;
     this.root.hidden = subject.first >= subject.end; // nothing is drawn
-    this.#paint();
+    this.repaint();
   }
 
-  stop() {
-    this.beat.stop();
-  }
-
-  repaint() {
-    this.#paint();
+  get sentence() {
+    return this.lines[this.phase].words.textContent;
   }
 
   #build() {
@@ -54,15 +51,13 @@ export class Stepper {
     this.mark = make("div", { className: "pixel-mark", hidden: true });
     this.lines = PHASES.map((name) => this.#line(name));
     this.place = make("p", { className: "quiet-text stepper-place" });
-    this.spoken = make("p", { className: "sr-only", "aria-live": "polite" });
-    this.play = button("Play", () => this.beat.toggle(), { className: "primary" });
     const controls = make(
       "div",
       { className: "how-controls", role: "toolbar", "aria-label": "Stepper" },
-      button("Back", () => this.#by(() => this.#back())),
+      button("Back", () => this.by(() => this.#back())),
       this.play,
-      button("Step", () => this.#by(() => this.#forth())),
-      button("Next in doubt", () => this.#by(() => this.#skip())),
+      button("Step", () => this.by(() => this.#forth())),
+      button("Next in doubt", () => this.by(() => this.#skip())),
     );
     const screen = make("div", { className: "plate" }, this.canvas, this.shade, this.mark);
     const list = make("ol", { className: "phases" }, ...this.lines.map(({ item }) => item));
@@ -75,8 +70,7 @@ export class Stepper {
       this.spoken,
     );
     this.root.replaceChildren(screen, side);
-    this.canvas.addEventListener("click", (event) => this.#by(() => this.#jump(event)));
-    this.root.addEventListener("keydown", (event) => this.#key(event));
+    this.canvas.addEventListener("click", (event) => this.by(() => this.#jump(event)));
   }
 
   /** One phase: its name, what shows it, and its sentence. */
@@ -85,14 +79,6 @@ export class Stepper {
     const words = make("p");
     const item = make("li", {}, make("h3", { textContent: name }), picture, words);
     return { item, picture, words };
-  }
-
-  /** What a hand does stops what plays, and is read out. */
-  #by(move) {
-    this.beat.stop();
-    move();
-    this.#paint();
-    setText(this.spoken, this.lines[this.phase].words.textContent);
   }
 
   /** @returns {boolean} whether there was a next one */
@@ -141,32 +127,18 @@ export class Stepper {
   }
 
   /** One beat: a phase, or at once a whole pixel that was nearly certain. */
-  #advance() {
+  advance() {
     if (!this.#forth()) return null;
     if (this.phase !== LOOK || !isSure(this.subject, this.index)) {
-      this.#paint();
+      this.repaint();
       return REST_MS;
     }
     this.phase = PIXEL;
-    this.#paint();
+    this.repaint();
     return SURE_MS;
   }
 
-  #key(event) {
-    const onButton = event.target.tagName === "BUTTON" && [" ", "Enter"].includes(event.key);
-    const moves = {
-      ArrowRight: () => this.#forth(),
-      ArrowDown: () => this.#skip(),
-      ArrowLeft: () => this.#back(),
-    };
-    if (onButton || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " ") this.beat.toggle();
-    else if (moves[event.key]) this.#by(moves[event.key]);
-    else return;
-    event.preventDefault();
-  }
-
-  #paint() {
+  repaint() {
     const { subject, index, phase } = this;
     if (!subject || this.root.hidden) return;
     const { info, levels, rows } = subject;
@@ -187,7 +159,7 @@ export class Stepper {
       else item.removeAttribute("aria-current");
     });
     this.#tell(subject, index);
-    setText(this.play, this.beat.playing ? "Pause" : "Play");
+    this.tellPlay();
   }
 
   #tell(subject, index) {
