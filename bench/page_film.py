@@ -10,14 +10,14 @@ import argparse
 import io
 import math
 import random
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Locator, Page, ViewportSize, sync_playwright
 
-from bench.page_pictures import FLAGS, TWO
+from bench.browser import launch
+from bench.page_pictures import TWO
 from bench.page_server import files
 
 VIEW: ViewportSize = {"width": 1200, "height": 750}
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for its pictures, to be looked at")
     flags = parser.parse_args()
     with files() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launch(playwright)
         page = browser.new_page(viewport=VIEW, bypass_csp=True)
         page.goto(f"{url}/web/?view=draw&seed=7")
         page.wait_for_selector(".completions[data-version]")

@@ -18,7 +18,6 @@ line at the end.
 import argparse
 import json
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +27,11 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import pixelcnn
+from bench.browser import launch
 from bench.machine import machine
 from bench.page_server import ROOT, files, percentile
 from pixelcnn.store.folder import save
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MOVE_MS = 16  # a screen's rate
 CLICKS = 20
 VISITS = 10
@@ -89,7 +88,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of drawing, each time")
     flags = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launch(playwright)
         with _served(flags.weights or ROOT / "weights") as url:
             first, every = _pen(browser, url, flags.seconds)
             _, phone = _pen(browser, url, flags.seconds, throttle=THROTTLE)

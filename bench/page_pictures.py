@@ -8,15 +8,14 @@ To be run again whenever the page or the weights change. Needs Chromium.
 import argparse
 import io
 import itertools
-import shutil
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from bench.browser import launch
 from bench.page_server import ROOT, files
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 TWO = ((8, 8), (10, 5), (14, 3.5), (17.5, 5), (18.5, 8), (17, 11), (14, 13.5))  # its upper half
 STEPS = 4  # pictures between two points of the stroke
 FRAME_MS = 120
@@ -33,7 +32,7 @@ def main() -> None:
     flags = parser.parse_args()
     flags.out.mkdir(exist_ok=True)
     with files() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launch(playwright)
         page = _open(browser, f"{url}/web/?view=draw&seed=7", "light")
         frames = _draw(page)
         page.screenshot(path=flags.out / "page-draw.png")

@@ -9,14 +9,13 @@ The moves are so slow that each is answered by eight completions.
 import argparse
 import json
 import math
-import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.page_pictures import FLAGS
+from bench.browser import launch
 from bench.page_server import files
 
 MOVES, MOVE_MS = 20, 600
@@ -100,7 +99,7 @@ def main() -> None:
     pages = dict(each.split("=", 1) for each in flags.beside)
     profiles = {}
     with files() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launch(playwright)
         for name, address in (pages | {"this page": f"{url}/web/?view=draw&seed=7"}).items():
             profiles[name] = profile(browser, address)
             cells = ", ".join(f"{kind} {ms:.1f}" for kind, ms in profiles[name].items())

@@ -6,13 +6,12 @@ Writes a picture of each, of the whole page as one scrolls through it, and of ea
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.page_pictures import FLAGS
+from bench.browser import launch
 from bench.page_server import files
 
 SIZES = ((320, 568), (375, 812), (812, 375), (1440, 900), (1920, 1080))
@@ -38,7 +37,7 @@ def main() -> None:
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
     with files() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launch(playwright)
         for view in flags.views:
             paths = take(browser, f"{url}/web/", view, flags.out)
             sheet(paths).save(flags.out / f"sheet-{view}.png")

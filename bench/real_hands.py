@@ -8,13 +8,12 @@ The tops are big and small, left and right, thin and thick. Needs Chromium.
 import argparse
 import io
 import math
-import shutil
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from bench.page_pictures import FLAGS
+from bench.browser import launch
 from bench.page_server import files
 
 Points = list[tuple[float, float]]  # (x, y) in pixels of the pad, which has 28 each way
@@ -61,7 +60,7 @@ def main() -> None:
     flags = parser.parse_args()
     pictures = []
     with files() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launch(playwright)
         page = browser.new_page(
             viewport={"width": SIZE["width"], "height": SIZE["height"]}, bypass_csp=True
         )

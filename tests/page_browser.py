@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from bench.browser import FLAGS
 from tests.page_server import server_url, static_url
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WAIT_MS = 20_000  # a busy machine; nothing waits longer than it has to
 
 # A desk by day, a telephone by night: what a journey has to pass on both.
