@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.page_server import app
-from bench.page_server import resident_mb as server_mb
-from bench.wild import Tally, is_sentence, resident_mb, save_toys, toy_models, wild
+from bench.machine import resident_mb
+from bench.page_server import app, process_of
+from bench.wild import Tally, is_sentence, save_toys, toy_models, wild
 from pixelcnn.ui.endpoints import named_endpoint, server_function
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.quick_gradio import gradio as gr
@@ -153,13 +153,13 @@ def outcome_of(answer: Any) -> str:
 def fuzz_raw(url: str, requests: int, seed: int) -> tuple[Tally, dict[str, float]]:
     """Ask a running app by HTTP, sound bodies and broken ones. Returns outcomes and the server's memory."""
     chance = random.Random(seed)
-    tally, memory = Tally(), {"started": server_mb(url)}
+    tally, memory = Tally(), {"started": resident_mb(process_of(url))}
     host = urlsplit(url).netloc
     for number in range(requests):
         name, body = make_body(chance)
         tally.add(lambda: _call(host, name, body), lambda: f"{name} {body[:120]!r}")  # noqa: B023
         if number + 1 in (requests // 4, requests // 2, requests):
-            memory[f"after {number + 1}"] = server_mb(url)
+            memory[f"after {number + 1}"] = resident_mb(process_of(url))
     return tally, memory
 
 

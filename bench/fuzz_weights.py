@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.wild import TEXTS, Tally, is_sentence, nested, resident_mb, save_toys, wild
+from bench.machine import resident_mb
+from bench.wild import TEXTS, Tally, is_sentence, nested, save_toys, wild
 from pixelcnn.store.folder import CONFIG, TYPICALITY, WEIGHTS, load_folder
 
 BATCH = 50  # mutants that the page's reader gets at a time

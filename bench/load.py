@@ -22,8 +22,8 @@ from typing import Any
 import httpx2
 
 from bench.clients import Lost, Refused, Request, ask, client, hang_up, requests
-from bench.machine import machine
-from bench.page_server import ROOT, app, cpu_seconds, percentile, process_of, resident_mb
+from bench.machine import machine, resident_mb
+from bench.page_server import ROOT, app, cpu_seconds, percentile, process_of
 
 PATIENCE_S = 0.5  # of a client that was told to try again
 MEMORY_STEPS = 10
@@ -109,7 +109,7 @@ async def load(
     wanted = {id(request): await ask(https[0], request) for request in known}
     chances = [random.Random(index) for index in range(clients)]
     process = process_of(url)
-    tally, memory, busy = Tally(), [resident_mb(url)], cpu_seconds(process)
+    tally, memory, busy = Tally(), [resident_mb(process)], cpu_seconds(process)
 
     async def call(index: int) -> None:
         request = chances[index].choice(known)
@@ -119,7 +119,7 @@ async def load(
     async def watch() -> None:
         for _ in range(MEMORY_STEPS):
             await asyncio.sleep(seconds / MEMORY_STEPS)
-            memory.append(resident_mb(url))
+            memory.append(resident_mb(process))
 
     took, _ = await asyncio.gather(repeat(call, clients, seconds), watch())
     result = {"clients": clients, "seconds": round(took), **tally.summary(took)}
@@ -131,7 +131,7 @@ async def load(
         result["alone_after_crowd_ms"] = await _alone(https[0], known)
         await _hang_up(url, known, clients)
         result["alone_after_hanging_up_ms"] = await _alone(https[0], known)
-        result["memory_mb_at_the_end"] = resident_mb(url)
+        result["memory_mb_at_the_end"] = resident_mb(process)
     for http in https:
         await http.aclose()
     return result

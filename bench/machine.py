@@ -1,5 +1,6 @@
 """What a measurement was made on."""
 
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -17,6 +18,12 @@ def machine() -> dict[str, str | int]:
         "torch": torch.__version__,
         "commit": _commit(),
     }
+
+
+def resident_mb(process: int | str = "self") -> float:
+    """Memory of a process of this machine, in MB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
 
 
 def _processor() -> str:

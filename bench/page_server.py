@@ -79,12 +79,6 @@ def process_of(url: str) -> int:
     raise RuntimeError(f"No server for {url} runs here.")
 
 
-def resident_mb(url: str) -> float:
-    """Memory of the `app.py` at `url` on this machine, in MB."""
-    pages = int(Path(f"/proc/{process_of(url)}/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
-
-
 def cpu_seconds(process: int) -> float:
     """CPU time of a process and of its children that run, in seconds."""
     total = 0

@@ -65,7 +65,9 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
-def toy_models(height: int = 7, width: int = 6) -> dict[str, pixelcnn.PixelCNN]:
+def toy_models(
+    height: int = 7, width: int = 6, num_classes: int = 3
+) -> dict[str, pixelcnn.PixelCNN]:
     """A model of each kind that the page knows, under the names that it looks for, with wild weights."""
     small: dict[str, Any] = {
         "height": height,
@@ -76,14 +78,15 @@ def toy_models(height: int = 7, width: int = 6) -> dict[str, pixelcnn.PixelCNN]:
         "horizontal_dilations": (1, 1),
     }
     configs = {
-        "binary": pixelcnn.ModelConfig(num_classes=3, freehand=True, **small),
+        "binary": pixelcnn.ModelConfig(num_classes=num_classes, freehand=True, **small),
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
-        "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=3, **small),
+        "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=num_classes, **small),
     }
     models = {}
+    # Fresh weights ignore the class, and nearly the image.
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
         for name, config in configs.items():
+            torch.manual_seed(0)
             models[name] = pixelcnn.PixelCNN(config).eval()
             for weight in models[name].parameters():
                 weight.add_(0.3 * torch.randn_like(weight))
@@ -123,9 +126,3 @@ class Tally:
         self.outcomes[outcome] += 1
         self.slowest_s = max(self.slowest_s, time.perf_counter() - start)
         return outcome
-
-
-def resident_mb() -> float:
-    """Memory of this process, in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return round(pages * 4096 / 2**20, 1)

@@ -17,6 +17,7 @@ from PIL import Image
 
 import pixelcnn
 from bench.page_server import ROOT, app, files
+from bench.wild import toy_models
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.store.folder import TYPICALITY, save, sha256
 
@@ -25,25 +26,7 @@ SPACE = "someone/digits"
 
 
 def tiny_models() -> dict[str, pixelcnn.PixelCNN]:
-    small = {
-        "inner_dim": 4,
-        "dilations": (1, 1),
-        "horizontal_dim": 4,
-        "horizontal_dilations": (1, 1),
-    }
-    configs = {
-        "binary": pixelcnn.ModelConfig(num_classes=10, freehand=True, **small),
-        "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
-        "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=10, **small),
-    }
-    models = {}
-    with torch.no_grad():  # fresh weights ignore the class, and nearly the image
-        for name, config in configs.items():
-            torch.manual_seed(0)
-            models[name] = pixelcnn.PixelCNN(config).eval()
-            for weight in models[name].parameters():
-                weight.add_(0.3 * torch.randn_like(weight))
-    return models
+    return toy_models(height=28, width=28, num_classes=10)
 
 
 @functools.cache
