@@ -1,6 +1,6 @@
 """Take every view of the page on screens of every size, by day and by night, to be looked at.
 
-    python -m bench.page_screens [--out runs/screens] [--views draw sample watch how]
+    python -m bench.page_screens [--out runs/screens] [--views first compare draw sample watch how]
 
 Writes a picture of each, of the whole page as one scrolls through it, and of each view a sheet of them all.
 """
@@ -18,6 +18,8 @@ SIZES = ((320, 568), (375, 812), (812, 375), (1440, 900), (1920, 1080))
 SCHEMES = ("light", "dark")
 # What the address asks for, and what is there when the view is.
 VIEWS = {
+    "first": ("view=draw&seed=7", ".pixelcnn .inviting"),
+    "compare": ("view=draw&seed=7&compare=residual", ".rival .completions[aria-busy=false]"),
     "draw": ("view=draw&seed=7", ".completions[aria-busy=false][data-version]"),
     "sample": ("view=sample&count=16&seed=7", ".samples[data-seed]"),
     "watch": ("view=watch", ".stage[aria-busy=false] .pixel-mark:not([hidden])"),
@@ -59,7 +61,7 @@ def take(browser: Browser, page_url: str, view: str, out: Path) -> list[Path]:
             page.set_viewport_size({"width": width, "height": height})
             page.goto(f"{page_url}?{query}")
             page.wait_for_selector(ready)
-            if view == "draw":
+            if view in ("draw", "compare"):
                 draw(page, ready)
             page.wait_for_timeout(STILL_MS)
             path = out / f"{view}-{width}x{height}-{scheme}.png"

@@ -83,6 +83,35 @@ def test_nothing_is_cut_off_and_images_are_crisp(visit, size):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_phone_has_the_name_in_one_line_beside_the_tools(visit, finger):
+    page = visit(width=375, height=812)
+    name = page.locator(".masthead h1").bounding_box()
+    tools = page.locator(".actions").bounding_box()
+    assert name["height"] < 30
+    assert tools["y"] < name["y"] < tools["y"] + tools["height"]
+
+
+def test_a_phone_on_its_side_has_the_models_in_one_line(visit):
+    page = visit(width=812, height=375)
+    names = [each.bounding_box()["y"] for each in page.locator(".models input").all()]
+    assert len(names) == 3
+    assert max(names) - min(names) < 1
+
+
+@pytest.mark.parametrize("width", [320, 375, 430, 600])
+def test_compared_completions_lie_closer_to_their_own_than_to_the_others(visit, finger, width):
+    page = visit("seed=7&compare=residual", width=width, height=812, motion="reduce")
+    expect(page.locator(".rival .completions")).to_have_attribute("data-version", re.compile(r"\d"))
+    own, rival = (
+        [each.bounding_box() for each in page.locator(f"{where} .pixels").all()[:2]]
+        for where in (".answers > .completions", ".rival .completions")
+    )
+    first, second, third, fourth = ((box["x"], box["x"] + box["width"]) for box in (*own, *rival))
+    assert first[1] < second[0]
+    assert third[1] < fourth[0] < fourth[1] <= width
+    assert third[0] - second[1] > second[0] - first[1]
+
+
 @pytest.mark.parametrize("size", [(667, 375), (812, 375), (932, 430)])
 def test_a_phone_on_its_side_shows_the_pad_beside_its_completions(visit, finger, size):
     page = visit(width=size[0], height=size[1])
