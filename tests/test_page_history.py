@@ -6,7 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from bench.page_server import files
 from tests.page_browser import ink, pixels, stroke, wait_for_completions
+from tests.page_server import server_url
 
 pytestmark = pytest.mark.browser
 
@@ -194,3 +196,106 @@ def test_the_address_changes_no_more_often_than_browsers_let_it(visit):
     wait_for_address(page, rows="14")
     writes, seconds = page.evaluate("[window.writes, (performance.now() - window.begun) / 1000]")
     assert writes <= 4 * seconds + 1
+
+
+def close_panel(page):
+    """By a press beside it."""
+    page.locator(".api-docs .backdrop").click(position={"x": 5, "y": 5})
+    expect(page.locator(".api-docs")).to_be_hidden()
+
+
+def test_a_panel_of_gradio_keeps_its_place_in_the_address_and_the_view_beneath_it(visit):
+    page = visit("view=sample&count=3&seed=5", gradio=True)
+    samples = page.locator(".samples")
+    expect(samples).to_have_attribute("data-seed", "5")
+    page.get_by_role("link", name="For programs").click()
+    expect(page.locator(".api-docs")).to_be_visible()
+    page.wait_for_function("history.state?.view === 'sample'")
+    page.reload()
+    expect(samples).to_have_attribute("data-seed", "5")
+    expect(page.locator(".api-docs")).to_be_visible()
+    wait_for_address(page, view="api", model="binary", count="3", seed="5")
+    close_panel(page)
+    page.get_by_role("button", name="Sample", exact=True).click()
+    wait_for_address(page, view="sample")
+
+
+def test_a_link_to_a_panel_of_gradio_opens_it_over_the_pad(visit):
+    page = visit("view=api", gradio=True)
+    expect(page.locator(".api-docs")).to_be_visible()
+    expect(page.locator("#view-draw")).to_be_visible()
+    wait_for_address(page, view="api", model="binary")
+    close_panel(page)
+    stroke(page, SEVEN)
+    wait_for_address(page, view="draw")
+
+
+PARENT = """<!doctype html><title>The Hub</title><iframe src="{space}" width="900" height="700"></iframe>
+<script>
+  window.told = [];
+  addEventListener("message", ({{ data, origin }}) => {{
+    if (data.queryString) window.told.push([origin, data.queryString]);
+  }});
+</script>"""
+
+
+@pytest.fixture
+def outer_page(tab, tmp_path):
+    """A page of another port that frames the page as the Hub does that of a Space."""
+
+    def show(query, hub=None):
+        space = server_url(space=True)
+        (tmp_path / "index.html").write_text(PARENT.format(space=f"{space}/?{query}"))
+
+        def answer(route):
+            script = route.fetch()
+            assert '"https://huggingface.co"' in script.text()
+            body = script.text().replace("https://huggingface.co", hub or url)
+            route.fulfill(response=script, body=body)
+
+        tab.route("**/js/history.js", answer)
+        tab.goto(url)
+        return tab.frame_locator("iframe"), space
+
+    with files(tmp_path) as url:
+        yield show
+        tab.unroute_all()
+        tab.goto("about:blank")
+
+
+def last_told(page):
+    """The sender, and the parameters, of what the outer page was told last."""
+    origin, query = page.evaluate("told.at(-1)")
+    return origin, {name: values[0] for name, values in parse_qs(query.removeprefix("?")).items()}
+
+
+def wait_until_told(page, text):
+    page.wait_for_function("text => told.at(-1)?.[1].includes(text)", arg=text)
+
+
+def test_the_outer_page_of_a_space_is_told_of_every_change(tab, outer_page):
+    frame, space = outer_page("view=sample&count=3&seed=5")
+    expect(frame.locator(".samples")).to_have_attribute("data-seed", "5")
+    wait_until_told(tab, "seed=5")
+    sender, told = last_told(tab)
+    assert sender == space
+    assert (told["view"], told["count"], told["seed"]) == ("sample", "3", "5")
+    frame.get_by_role("tab", name="Draw").click()
+    wait_until_told(tab, "view=draw")
+    frame.locator(".pad").focus()
+    tab.keyboard.press("Space")
+    wait_until_told(tab, "ink=")
+    frame.get_by_role("tab", name="Watch").click()
+    wait_until_told(tab, "view=watch")
+    tab.evaluate("history.back()")
+    expect(frame.locator("#view-draw")).to_be_visible()
+    wait_until_told(tab, "view=draw")
+    assert last_told(tab)[1]["ink"]
+
+
+def test_no_other_outer_page_is_told(tab, outer_page):
+    frame, _ = outer_page("view=sample&count=3&seed=5", hub="https://huggingface.co")
+    expect(frame.locator(".samples")).to_have_attribute("data-seed", "5")
+    frame.get_by_role("tab", name="Draw").click()
+    tab.wait_for_timeout(600)  # longer than the page waits before it writes
+    assert tab.evaluate("told") == []

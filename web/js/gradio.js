@@ -8,6 +8,19 @@ const ways = {
   code: props.space ? `https://huggingface.co/spaces/${props.space}/tree/main` : null,
   programs: `${root}/?view=api`,
 };
-import(`${files}${props.web}/js/main.js`).then(({ start }) =>
-  start(element.querySelector(".pixelcnn"), { ...props, models, ways }, server),
-);
+// Gradio opens its panels by its own buttons alone. One that the address names counts as open, unseen: the first
+// of two presses closes it.
+const panels = { api: ".show-api", settings: ".settings" };
+const button = (panel) => document.querySelector(`footer > ${panels[panel]}`);
+const asked = new URLSearchParams(location.search).get("view");
+element.querySelector("[data-way=programs]").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || !button("api")) return; // in a tab of its own
+  event.preventDefault();
+  button("api").click();
+});
+import(`${files}${props.web}/js/main.js`).then(async ({ start }) => {
+  await start(element.querySelector(".pixelcnn"), { ...props, models, ways }, server);
+  if (!Object.hasOwn(panels, asked)) return;
+  button(asked)?.click();
+  button(asked)?.click();
+});

@@ -5,6 +5,7 @@ import { kept } from "./link.js";
 
 const PAUSE_MS = 250; // browsers take no more than some 100 changes of the address in ten seconds
 const HUB = "https://huggingface.co";
+const PANELS = ["api", "settings"]; // Gradio's, over the page: it names them by `view`, too
 
 export class History {
   #timer = null;
@@ -23,11 +24,21 @@ export class History {
       go();
     });
     addEventListener("pagehide", () => this.keep());
+    // A panel of Gradio's writes its name into the address, and forgets what the entry told besides.
+    window.navigation?.addEventListener("currententrychange", () => {
+      if (!window.history.state) this.note();
+    });
   }
 
   /** The parameters of the address. */
   get query() {
     return new URLSearchParams(location.search);
+  }
+
+  /** The view of the address; beneath a panel of Gradio's that of the entry. */
+  get view() {
+    const view = this.query.get("view");
+    return PANELS.includes(view) ? window.history.state?.view : view;
   }
 
   /** The parameters of the views that were not open, by name; of an address that was not here before none. */
@@ -64,8 +75,11 @@ export class History {
     const now = this.read();
     if (!now) return;
     const { parameters, names, views } = now;
-    const query = `?${kept(this.query, names, parameters)}`;
-    const state = { ...(how === "replaceState" ? window.history.state : null), views };
+    const { view } = parameters;
+    const open = this.query.get("view");
+    const isPanel = how === "replaceState" && PANELS.includes(open);
+    const query = `?${kept(this.query, names, isPanel ? { ...parameters, view: open } : parameters)}`;
+    const state = { ...(how === "replaceState" ? window.history.state : null), view, views };
     window.history[how](state, "", query + location.hash);
     if (this.framed) window.parent.postMessage({ queryString: query }, HUB);
   }

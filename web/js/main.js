@@ -85,7 +85,7 @@ class App {
     const { names } = this.models;
     const asked = query.get("model");
     if (!(await this.#take(names.includes(asked) ? asked : names[0]))) return;
-    const wanted = this.only ?? query.get("view");
+    const wanted = this.only ?? this.history.view;
     const name = Object.hasOwn(this.views, wanted) ? wanted : "draw";
     for (const [other, parameters] of others) {
       if (other !== name && Object.hasOwn(this.views, other)) this.views[other].restore(parameters);
