@@ -199,6 +199,7 @@ class TrainConfig(_Json):
     ema: float = 0.0  # decay of the averaged weights per step; 0: no averaging
     shift: int = 0  # training images moved by up to this many pixels each way
     freehand: float = 0.0  # share of each batch drawn free-hand
+    posterior: float = 0.0  # weight of -log p(class | first rows) beside -log p(image)
     precision: Precision = "auto"  # auto: bf16 where the device has it in hardware
     seed: int = 0
     # Epochs that end with a grid of samples; the last one always does.
@@ -216,7 +217,7 @@ class TrainConfig(_Json):
         _require(0 < self.gamma <= 1, f"gamma must be in (0, 1], got {self.gamma}.")
         _require(0 <= self.ema < 1, f"ema must be in [0, 1), got {self.ema}.")
         _require(0 <= self.beta2 < 1, f"beta2 must be in [0, 1), got {self.beta2}.")
-        for name in ("warmup_steps", "weight_decay", "grad_clip", "shift"):
+        for name in ("warmup_steps", "weight_decay", "grad_clip", "shift", "posterior"):
             value = getattr(self, name)
             _require(value >= 0, f"{name} must be 0 or more, got {value}.")
         _require(

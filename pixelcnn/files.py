@@ -7,6 +7,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name `path`, and what was wrong, if an operation of the system on it fails.
+
+    Raises:
+        OSError: in one sentence, if the disk is full, or cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} could not be written: {error.strerror or error}.") from error
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write so that `path` holds either what it held before or `data`, and never a part.
 
@@ -14,16 +27,17 @@ def write_whole(path: Path, data: bytes) -> None:
         OSError: in one sentence, if the disk is full, or the folder cannot be written.
     """
     partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)  # on a full disk it is in the way
-        raise OSError(f"{path} could not be written: {error.strerror or error}.") from error
+    with writing(path):
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)  # on a full disk it is in the way
+            raise
 
 
 @contextmanager

@@ -40,6 +40,7 @@ TRAIN = TrainConfig(
     ema=0.375,
     shift=2,
     freehand=0.75,
+    posterior=1.5,
     precision="fp32",
     seed=13,
     sample_epochs=(1, 4),

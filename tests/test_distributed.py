@@ -46,7 +46,8 @@ def fit(world, config, state=None, stop=None):
     torch.set_default_dtype(torch.float64)
     try:
         called = []
-        run = restore(unpack(state, CPU), CPU) if state else start(HANDS, config, CPU)
+        model = replace(HANDS, dropout=0.0) if config.posterior else HANDS
+        run = restore(unpack(state, CPU), CPU) if state else start(model, config, CPU)
         hooks = Hooks(
             after_epoch=lambda run: called.append("epoch"),
             checkpoint=lambda run: called.append("checkpoint"),
@@ -89,6 +90,16 @@ def test_two_processes_follow_one_with_the_whole_batch(alone, two):
     (first, _), (second, _) = two
     assert first == second
     assert_close(first, alone)
+
+
+def test_two_processes_follow_one_that_learns_to_read_tops():
+    """Two tops of each batch; the last batch has one, which leaves the second process without."""
+    config = replace(RECIPE, epochs=1, posterior=2.0)
+    ((state, _), _), (alone, _) = together(fit, config), fit(ALONE, config)
+    assert_close(state, alone)
+    without, _ = fit(ALONE, replace(config, posterior=0.0))
+    with pytest.raises(AssertionError):
+        assert_close(alone, without)
 
 
 def test_the_first_process_alone_keeps_and_tells(two):

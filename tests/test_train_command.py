@@ -102,6 +102,8 @@ def test_flags_win_over_the_preset():
         (["--epochs", "3", "--sample-epochs", "5"], "sample_epochs must lie between 1 and epochs"),
         (["--dilations", "2,0"], "dilations must be 1 to 1024, got (2, 0)."),
         (["--device", "nonsense"], "device 'nonsense' cannot be used here"),
+        (["--posterior", "-1"], "posterior must be 0 or more, got -1.0."),
+        (["--posterior", "1"], "--posterior needs a --class-conditional model without --dropout."),
         (["--in_channels", "3"], "in_channels must be 1, got 3."),
         (["--resume", "/nowhere"], "nothing to resume from"),
     ],

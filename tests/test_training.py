@@ -128,7 +128,14 @@ def test_resumed_equals_uninterrupted_bit_for_bit(stops, uninterrupted, whole, t
 def test_a_resumed_run_of_the_recipe_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     """Muon, digits drawn free-hand as the other of two hands, and batches divided between two threads."""
     model = replace(MODEL, height=12, width=12, dropout=0.0, freehand=True)
-    config = replace(CONFIG, epochs=2, freehand=0.5, optimizer="muon", binarization="threshold")
+    config = replace(
+        CONFIG,
+        epochs=2,
+        freehand=0.5,
+        posterior=2.0,
+        optimizer="muon",
+        binarization="threshold",
+    )
     images = {"images": crosses(36, 0), "validation": crosses(12, 1)}
     quiet = Hooks(report=lambda line: None)
 
@@ -388,15 +395,58 @@ def test_validation_images_are_drawn_free_hand_once_a_run(monkeypatch):
     assert drawn == ["validation"]
 
 
-def test_threads_divide_a_batch_and_add_up_to_the_same_gradients():
-    levels = TRAIN.greys[:10].ge(128).long()
-    gradients = []
-    for count in (1, 3):
-        with threads(count):
-            run = start(replace(MODEL, dropout=0.0), TrainConfig(precision="fp32"), CPU)
-            train_step(run, levels, TRAIN.labels[:10], torch.zeros(10, dtype=torch.bool), 1.0)
-        gradients.append([p.grad for p in run.model.parameters()])
-    torch.testing.assert_close(gradients[0], gradients[1])
+TWO_HANDS = replace(MODEL, dropout=0.0, freehand=True)
+
+
+def gradients_of(run, count):
+    """Those of a step with images of both hands, divided among so many threads."""
+    levels = TRAIN.greys[:20].ge(128).long()
+    with threads(count):
+        train_step(run, levels, TRAIN.labels[:20], torch.arange(20) < 10, 1.0)
+    return [p.grad for p in run.model.parameters()]
+
+
+@pytest.mark.parametrize("posterior", [0.0, 2.0])
+def test_threads_divide_a_batch_and_add_up_to_the_same_gradients(posterior):
+    config = TrainConfig(precision="fp32", posterior=posterior)
+    one, three = (gradients_of(start(TWO_HANDS, config, CPU), count) for count in (1, 3))
+    torch.testing.assert_close(one, three)
+
+
+def test_the_posterior_adds_the_gradient_of_the_class_given_the_first_rows():
+    plain, read = (
+        gradients_of(start(TWO_HANDS, TrainConfig(precision="fp32", posterior=weight), CPU), 1)
+        for weight in (0.0, 3.0)
+    )
+    added = [b - a for a, b in zip(plain, read, strict=True)]
+    losses = []
+    for rows in range(1, 5):  # 6 // 4 to 6 * 3 // 4
+        model = start(TWO_HANDS, TrainConfig(), CPU).model
+        tops, labels = TRAIN.greys[:2, :, :rows].ge(128).long(), TRAIN.labels[:2]
+        scores = torch.stack(
+            [model.log_prob(tops, label, freehand=True).sum((1, 2, 3)) for label in range(2)], 1
+        )
+        loss = -3.0 * scores.log_softmax(1)[torch.arange(2), labels].mean() / 36
+        wanted = torch.autograd.grad(loss, list(model.parameters()))
+        off = [(a - b).abs().max() for a, b in zip(added, wanted, strict=True)]
+        losses.append(float(max(off)))
+    assert min(losses) < 1e-6
+    assert sorted(losses)[1] > 1e-4  # other rows give others
+
+
+def test_the_posterior_teaches_to_read_tops():
+    """After a few steps the class is found in the first rows more often, by weight of the posterior."""
+    wrong = []
+    for weight in (0.0, 30.0):
+        run = start(TWO_HANDS, TrainConfig(precision="fp32", lr=1e-2, posterior=weight), CPU)
+        for _ in range(30):
+            gradients_of(run, 1)
+            run.step += 1
+        levels = TRAIN.greys[:3, :, :4].ge(128).long()
+        with torch.inference_mode():
+            scores = run.model.class_log_prob(levels, freehand=True).sum((2, 3, 4))
+        wrong.append(float(torch.nn.functional.cross_entropy(scores, TRAIN.labels[:3])))
+    assert wrong[1] < wrong[0]
 
 
 def test_each_grid_shows_digits_of_the_weights_of_its_epoch(tmp_path):

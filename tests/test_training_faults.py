@@ -12,7 +12,7 @@ import torch
 from bench import training_faults
 from bench.training_faults import FAULTS, Bench, LostError, same, small_disk
 from pixelcnn.files import alone_in, write_whole
-from pixelcnn.store.folder import BEST, CHECKPOINT, sha256
+from pixelcnn.store.folder import BEST, CHECKPOINT, save, sha256
 from pixelcnn.training import command, run_folder
 from pixelcnn.training.checkpoint import load_checkpoint, pack, save_checkpoint
 from pixelcnn.training.run import start
@@ -95,6 +95,13 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
     with pytest.raises(OSError, match=exactly(sentence)):
         write_whole(path, b"after")
     assert path.read_bytes() == b"before"
+
+
+def test_weights_whose_folder_cannot_be_made_are_one_sentence(tmp_path):
+    """As on a disk that went read-only before the first epoch ended."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"last could not be written: Not a directory\.$"):
+        save(start(MODEL, CONFIG, CPU).model, tmp_path / "file" / "last")
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_part(tmp_path):

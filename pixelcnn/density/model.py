@@ -118,11 +118,18 @@ class PixelCNN(nn.Module):
         hand = torch.as_tensor(freehand, device=self.device).long().expand(batch)
         return hand if label is None else label + self.num_classes * hand
 
-    def every_condition(self, freehand: bool, batch: int = 1) -> Tensor | None:
-        """All classes in one hand, for each image of a batch: (B * classes,); None where there are none."""
+    def every_condition(self, freehand: bool | Tensor, batch: int = 1) -> Tensor | None:
+        """All classes, for each image of a batch: (B * classes,); None where there are none.
+
+        Args:
+            freehand: the hand of all, or of each, (B,) bool.
+            batch: B.
+        """
         if not self.num_classes:
             return self.condition(None, freehand, batch)
         labels = torch.arange(self.num_classes, device=self.device).repeat(batch)
+        if isinstance(freehand, Tensor):
+            freehand = freehand.repeat_interleave(self.num_classes)
         return self.condition(labels, freehand, len(labels))
 
     def split_logits(self, logits: Tensor) -> Tensor:
@@ -150,19 +157,23 @@ class PixelCNN(nn.Module):
             return self._mixture_log_prob(self.class_log_prob(levels, freehand=freehand))
         return self.likelihood.log_prob(self(levels, label, freehand=freehand), levels)
 
-    def class_log_prob(self, levels: Tensor, *, freehand: bool = False) -> Tensor:
+    def class_log_prob(self, levels: Tensor, *, freehand: bool | Tensor = False) -> Tensor:
         """Log-probability of every sub-pixel given each class in turn.
 
         Args:
             levels: (B, C, H, W) integers 0..K-1; the first rows alone will do.
-            freehand: which of the two hands, where the model knows two.
+            freehand: the hand of all, or of each, (B,) bool, where the model knows two.
 
         Returns:
             (B, classes, C, H, W) in nats.
         """
         self.check_levels(levels)
-        parts = levels.split(max(1, CHUNK // self.num_classes))
-        conditions = [self.every_condition(freehand, len(part)) for part in parts]
+        size = max(1, CHUNK // self.num_classes)
+        parts = levels.split(size)
+        hands = freehand.split(size) if isinstance(freehand, Tensor) else [freehand] * len(parts)
+        conditions = [
+            self.every_condition(hand, len(part)) for hand, part in zip(hands, parts, strict=True)
+        ]
         pairs = zip(parts, conditions, strict=True)
         logits = torch.cat([self.conditional_logits(*pair) for pair in pairs])
         log_prob = self.likelihood.log_prob(logits, levels.repeat_interleave(self.num_classes, 0))

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.reference import Reference
-from pixelcnn.files import write_whole
+from pixelcnn.files import write_whole, writing
 from pixelcnn.store.header import read_shapes
 
 CONFIG = "config.json"  # the ModelConfig
@@ -77,7 +77,8 @@ def save(model: PixelCNN, folder: Path) -> None:
     Raises:
         OSError: in one sentence, if one cannot be written; the others, and what it held, are whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     model.config.save(folder / CONFIG)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     data = safetensors.torch.save(state)

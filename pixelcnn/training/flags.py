@@ -44,6 +44,7 @@ TRAINING_FIELDS = {
     "beta2": "Adam's second moment",
     "grad_clip": "largest norm of the gradient; 0: no clipping",
     "ema": "decay of averaged weights per step; 0: no averaging",
+    "posterior": "weight of -log p(class | first rows) in the loss; for a model with classes",
     "precision": "of products",
     "seed": "of weights, order and draws",
     "sample_epochs": "epochs to draw samples after, as 20,30; the last always",
@@ -155,4 +156,6 @@ def configs(args: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
     }
     names = (field.name for field in dataclasses.fields(TrainConfig))
     run = {name: getattr(args, name) for name in names} | {"binarization": binarization}
+    if args.posterior > 0 and (not args.class_conditional or args.dropout):
+        raise ValueError("--posterior needs a --class-conditional model without --dropout.")
     return ModelConfig(**model), TrainConfig(**run)

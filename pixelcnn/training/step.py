@@ -1,6 +1,7 @@
 """One step of training: the loss of a batch, its gradients, and what they do to the weights."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pixelcnn.density.layers import part_of_batch
@@ -43,32 +44,57 @@ def _compute_gradients(
     On a CPU what a process has of the batch is divided among threads, and each operation takes one thread.
     Threads that share an operation wait for each other at its end; on a busy machine they wait long.
     """
-    model = run.model
+    model, weight = run.model, run.config.posterior
     params = list(model.parameters())
     num_images, dims = len(levels), levels[0].numel()
-    mine = world.share(num_images)
-    own = [each[mine] for each in (levels, labels, freehand)]
+    tops = _tops(run, levels) if weight else levels[:0]
+    mine, read = world.share(num_images), world.share(len(tops))
+    batch = [each[mine] for each in (levels, labels, freehand)]
+    batch += [each[: len(tops)][read] for each in (tops, labels, freehand)]
 
-    def part(levels: Tensor, labels: Tensor, freehand: Tensor) -> list[Tensor]:
+    def part(levels: Tensor, labels: Tensor, freehand: Tensor, *top: Tensor) -> list[Tensor]:
         label = labels if model.num_classes else None
         hand = freehand if model.config.freehand else False
         with autocast(model.device, run.config.precision):
             logits = model(levels, label, freehand=hand)
         loss = -model.likelihood.log_prob(logits, levels).sum() / num_images
+        total = loss
+        if len(top[0]):
+            total = loss + weight * _reading_loss(run, *top) / len(tops)
         # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
-        return [loss.detach(), *torch.autograd.grad(loss / dims, params)]
+        return [loss.detach(), *torch.autograd.grad(total / dims, params)]
 
     # Dropout draws from one generator, in an order that threads would leave to chance.
     shared = model.device.type == "cpu" and not model.config.dropout
-    count = min(torch.get_num_threads(), len(own[0])) if shared else 1
+    count = min(torch.get_num_threads(), len(batch[0])) if shared else 1
     if count <= 1:
         with part_of_batch(model, num_images, mine):
-            loss, *gradients = part(*own)
+            loss, *gradients = part(*batch)
     else:
-        parts = [each.tensor_split(count) for each in own]
+        parts = [each.tensor_split(count) for each in batch]
         with one_thread_workers(count) as pool:
             loss, *gradients = (sum(each) for each in zip(*pool.map(part, *parts), strict=True))
     loss, *gradients = world.add_up([loss, *gradients])
     for p, gradient in zip(params, gradients, strict=True):
         p.grad = gradient
     return loss
+
+
+def _reading_loss(run: Run, tops: Tensor, labels: Tensor, freehand: Tensor) -> Tensor:
+    """The sum of -log p(class | top) over tops (B, C, rows, W), by Bayes' rule: in nats, a scalar."""
+    model = run.model
+    hand = freehand if model.config.freehand else False
+    with autocast(model.device, run.config.precision):
+        log_prob = model.class_log_prob(tops, freehand=hand).flatten(2).sum(-1)  # (B, classes)
+    return F.cross_entropy(log_prob, labels, reduction="sum")
+
+
+def _tops(run: Run, levels: Tensor) -> Tensor:
+    """The tops whose class a step learns to read: those of an eighth of the batch, all of as many rows.
+
+    Free-hand digits come first in a batch. How many rows follows from the seed and the number of the step.
+    """
+    height = levels.shape[2]
+    generator = torch.Generator().manual_seed(run.config.seed * 1_000_003 + run.step)
+    rows = int(torch.randint(height // 4, height * 3 // 4 + 1, (), generator=generator))
+    return levels[: max(1, len(levels) // 8), :, :rows]
