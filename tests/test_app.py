@@ -1,7 +1,9 @@
 """The endpoints as a program sees them, through the real server."""
 
+import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 
@@ -191,7 +193,7 @@ def test_a_description_is_read_whole_from_a_docstring():
 
 
 SNIPPETS = re.findall(
-    r"<!-- run by the tests.*?-->\n```python\n(.*?)```",
+    r"<!-- run by the tests -->\n```python\n(.*?)```",
     (ROOT / "docs" / "api.md").read_text(encoding="utf-8"),
     re.DOTALL,
 )
@@ -212,8 +214,18 @@ def test_the_snippet_for_python_runs(models):
     assert len(names["done"]["levels"]) == 4
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl is installed")
+def test_the_snippet_for_any_language_runs(models):
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"<!-- run by the tests -->\n```sh\n(.*?)```", text, re.DOTALL)
+    command = command.replace("http://127.0.0.1:7860", server_url())
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    (data,) = re.findall(r"^data: (.*)$", answer.stdout, re.MULTILINE)
+    drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
+    assert json.loads(data)[0]["levels"] == drawn.levels[:, 0].tolist()
+
+
 def test_the_snippet_for_agents_runs_and_its_tools_are_described(models):
-    pytest.importorskip("mcp", reason="the extra mcp is not installed")
     (code,) = (code for code in SNIPPETS if "mcp" in code)
     names = run_snippet(code)
     drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
