@@ -3,7 +3,10 @@
 import asyncio
 import json
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -16,7 +19,7 @@ from bench import load, load_files, replicas
 from bench.clients import Lost, Refused, Request, ask, client, hang_up, requests
 from bench.load import Tally
 from bench.nginx import nginx, render
-from bench.page_server import ROOT, app
+from bench.page_server import ROOT, app, free_port
 from tests.page_server import models_folder
 
 NGINX = Path(shutil.which("nginx") or "/usr/sbin/nginx")
@@ -149,6 +152,28 @@ def test_calls_of_programs_that_hang_up_are_not_run():
         all_of_them = asyncio.run(seconds(url, ask, 30))
         asyncio.run(seconds(url, hang_up, 30))
         assert asyncio.run(seconds(url, ask, 1)) < all_of_them / 3
+
+
+SLOW_TO_DIE = """
+import socket, sys
+memory = bytearray(b"1" * 400_000_000)  # which the system takes back before it closes the port
+with socket.create_server(("127.0.0.1", int(sys.argv[2]))):
+    print("listening", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_server_is_dead_once_it_was_killed(tmp_path):
+    (tmp_path / "app.py").write_text(SLOW_TO_DIE, encoding="utf-8")
+    port = free_port()
+    command = [sys.executable, "app.py", "--port", str(port)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as server:
+        assert server.stdout.readline() == b"listening\n"
+        replicas.kill(f"http://127.0.0.1:{port}")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+    assert server.returncode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
