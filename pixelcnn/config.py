@@ -94,7 +94,10 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
             return value
         raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {short(value)}.")
     if hint is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ValueError(f"{name} is too large a number: {short(value)}.") from error
     if origin is tuple or type(value) is not hint:
         kind = "list" if origin is tuple else hint.__name__
         raise ValueError(f"{name} must be a {kind}, got {short(value)}.")

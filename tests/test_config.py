@@ -81,6 +81,11 @@ def test_whole_number_is_taken_for_a_float_field():
     assert type(config.dropout) is float
 
 
+def test_a_number_that_no_float_holds_is_refused():
+    with pytest.raises(ValueError, match=r"^dropout is too large a number: 1000"):
+        ModelConfig.from_dict(ModelConfig().to_dict() | {"dropout": 10**400})
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

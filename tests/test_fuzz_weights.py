@@ -43,6 +43,33 @@ def rewrite(path, change):
 NAME = "network.head.out.bias"
 
 
+def read_by_page(folder):
+    """The outcome and the sentence of the page's reader."""
+    files = {name: (folder / name).read_bytes() for name in (CONFIG, WEIGHTS)}
+    with fuzz_weights.page_reader() as read:
+        (answer,) = read([files])
+    return answer["outcome"], answer["sentence"]
+
+
+@needs_node
+@pytest.mark.parametrize("metadata", [None, [], {"a": 1}, "text"])
+def test_metadata_that_are_no_texts_by_name_are_refused_by_both(folder, metadata):
+    assert read_by_page(folder) == ("model", "")
+    rewrite(folder / WEIGHTS, lambda header: header.update(__metadata__=metadata))
+    assert "its metadata are no texts by name" in refusal(folder)
+    sentence = "The weights are damaged: their metadata are no texts by name."
+    assert read_by_page(folder) == ("refused", sentence)
+
+
+@needs_node
+def test_a_line_break_of_a_config_breaks_no_sentence(folder):
+    config = json.loads((folder / CONFIG).read_text()) | {"architecture": "\n\u2028"}
+    (folder / CONFIG).write_text(json.dumps(config))
+    outcome, sentence = read_by_page(folder)
+    wanted = "architecture must be one of gated, residual, got \\u000a\\u2028."
+    assert (outcome, sentence) == ("refused", wanted)
+
+
 def refusal(folder):
     with pytest.raises(ValueError, match=r"^[^\n]+\.$") as raised:
         load_folder(folder)

@@ -31,6 +31,8 @@ export function short(value) {
   } catch {
     text = `what is no plain ${typeof value}`;
   }
+  const code = (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  text = text.replace(/[\p{Cc}\u2028\u2029]/gu, code); // what would break the sentence
   return text.length > 40 ? `${text.slice(0, 37)}...` : text;
 }
 
@@ -215,8 +217,8 @@ function checkSpans(spans, start, end) {
  */
 export function readTensors(c, bytes) {
   const [header, start] = readHeader(bytes);
-  const metadata = header.get("__metadata__") ?? {};
-  const texts = typeof metadata === "object" && !Array.isArray(metadata);
+  const metadata = header.has("__metadata__") ? header.get("__metadata__") : {};
+  const texts = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
   require(texts &&
     Object.values(metadata).every(
       (each) => typeof each === "string",
