@@ -75,7 +75,10 @@ class Crowd:
                     print(f"lost, though its replica lives: {error}")
                 await asyncio.sleep(PAUSE_S)
             else:
-                self.counts["answers" if answer == wanted else "wrong"] += 1
+                right = answer == wanted
+                self.counts["answers" if right else "wrong"] += 1
+                if not right:
+                    print(f"wrong, by {self.replica[index]}: {request}\n  {answer}\n  not {wanted}")
                 return
             finally:
                 self._running.discard(index)

@@ -192,6 +192,29 @@ def test_a_run_can_begin_with_the_weights_of_another(uninterrupted, whole):
         start(replace(MODEL, inner_dim=7), CONFIG, CPU, init=first)
 
 
+def test_a_run_begins_as_the_shallower_model_that_it_deepens():
+    torch.manual_seed(1)
+    shallow = replace(MODEL, num_classes=3, dilations=(1, 2, 4), class_from=1)
+    init = PixelCNN(shallow).eval()
+    for parameter in init.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    deep = replace(shallow, dilations=(1, 8, 2, 2, 4), class_from=3)
+    run = start(deep, CONFIG, CPU, init=init)
+    levels, label = torch.randint(2, (3, 1, shallow.height, shallow.width)), torch.arange(3)
+    assert run.model.eval()(levels, label).equal(init(levels, label))
+    loss = run.model(levels, label).square().sum()
+    loss.backward()
+    assert all(block.out.weight.grad.any() for block in run.model.network.vertical)
+    for other in (
+        replace(deep, dilations=(1, 8, 2, 4, 4)),  # not the blocks of init around the new ones
+        replace(deep, class_from=2),  # of the new ones, one is told the class
+        replace(deep, dilations=(1, 2), class_from=1),  # shallower
+        replace(deep, inner_dim=7),
+    ):
+        with pytest.raises(ValueError, match=r"another model.*give the same flags"):
+            start(other, CONFIG, CPU, init=init)
+
+
 def test_the_stages_tell_the_whole_history_of_the_weights(uninterrupted, whole, tmp_path):
     (first,) = read_stages(whole)
     assert first.origins == ()

@@ -16,6 +16,7 @@ from pixelcnn.training.optimizers import make_optimizers
 
 VERSION = 1  # of what `Run.state` holds
 EXPLODED = 10  # times the loss of a uniform guess
+_VERTICAL = "network.vertical."  # and the number of a block: names of its weights
 
 
 class DivergedError(RuntimeError):
@@ -103,8 +104,10 @@ def start(
 ) -> Run:
     """Begin a run, with weights that the seed decides, or with those of `init`.
 
-    `init` may have other levels: its last layer is then left out. The config of the run has the precision
-    that `auto` means on the device.
+    `init` may have other levels: its last layer is then left out. It may have fewer vertical blocks: those
+    that it lacks come just before the first that is told the class, and begin as the identity, so that the
+    deeper network computes what `init` does (Net2Net, Chen et al. 2016, arXiv:1511.05641, section 2.3). The
+    config of the run has the precision that `auto` means on the device.
 
     Raises:
         ValueError: in one sentence, if `init` is another model.
@@ -119,16 +122,33 @@ def start(
 
 
 def _take_over(model: PixelCNN, init: PixelCNN) -> None:
-    """Give the weights of one model to another; of one with other levels, all but the last layer."""
-    c = model.config
-    same = replace(init.config, dropout=c.dropout, levels=c.levels, likelihood=c.likelihood)
+    """Give the weights of one model to another, as far as `start` says that they fit."""
+    c, old = model.config, init.config
+    first, new = old.class_from, len(c.dilations) - len(old.dilations)
+    same = replace(old, dropout=c.dropout, levels=c.levels, likelihood=c.likelihood)
+    if new > 0 and c.architecture == "gated":
+        grown = (*old.dilations[:first], *c.dilations[first : first + new], *old.dilations[first:])
+        same = replace(same, dilations=grown, class_from=first + new)
     if same != c:
-        raise ValueError(f"init is another model, {init.config}: give the same flags.")
-    weights = init.state_dict()
-    if init.config.levels != c.levels:
-        own = model.state_dict()
+        raise ValueError(f"init is another model, {old}: give the same flags.")
+    weights, own = init.state_dict(), model.state_dict()
+    if new:
+        weights = {_moved(name, first, new): value for name, value in weights.items()}
+        for block in range(first, first + new):
+            prefix = f"{_VERTICAL}{block}."
+            weights |= {name: own[name] for name in own if name.startswith(prefix)}
+            weights[f"{prefix}out.weight"] = torch.zeros_like(own[f"{prefix}out.weight"])
+    if old.levels != c.levels:
         weights |= {name: own[name] for name in own if name.startswith("network.head.out.")}
     model.load_state_dict(weights)
+
+
+def _moved(name: str, first: int, new: int) -> str:
+    """The name of a weight after `new` vertical blocks came before the one numbered `first`."""
+    if not name.startswith(_VERTICAL):
+        return name
+    block, rest = name.removeprefix(_VERTICAL).split(".", 1)
+    return f"{_VERTICAL}{int(block) + new * (int(block) >= first)}.{rest}"
 
 
 def restore(state: State, device: torch.device) -> Run:
