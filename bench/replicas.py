@@ -106,14 +106,14 @@ async def kill_and_restart(
         wanted = [await ask(http, request) for request in known]
     crowd = Crowd(url, known, wanted, clients)
     await crowd.look()
-    before = Counter(crowd.replica)
+    before = list(crowd.replica)
     calls = asyncio.create_task(repeat(crowd.call, clients, seconds))
     await asyncio.sleep(seconds / 3)
     kill(apps[0])
     ran = crowd.note_killed(KILLED)
     await asyncio.sleep(seconds / 3)
     await crowd.look()
-    without = Counter(crowd.replica)
+    without = list(crowd.replica)
     port = int(apps[0].rsplit(":", 1)[1])
     start = time.monotonic()
     with ExitStack() as stack:
@@ -132,7 +132,7 @@ async def kill_and_restart(
         **crowd.counts,
         "ran_on_the_killed": ran,
         "seconds_to_start_again": round(started),
-        "clients_of_each": [dict(each) for each in (before, without, Counter(crowd.replica))],
+        "replica_of_each": [" ".join(each) for each in (before, without, crowd.replica)],
     }
 
 
