@@ -12,6 +12,7 @@ import torch
 import pixelcnn
 from bench import determinism
 from pixelcnn.devices import one_thread_workers
+from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui.executor import ModelExecutor
@@ -176,3 +177,17 @@ def test_a_digit_that_differs_must_have_been_drawn_on_a_boundary():
     margins[1, 0, 2, 1] = 1e-4
     with pytest.raises(AssertionError, match=r"pixel \(2, 1\) differs, 0.0001 from a boundary"):
         determinism.count_different(found, wanted, margins)
+
+
+def test_what_was_asked_before_changes_no_bit_of_the_blank_rows():
+    model = pixelcnn.load(WEIGHTS / "binary")
+    first, second = BlankRows(model), BlankRows(model)
+    conditions = torch.arange(model.config.num_conditions)
+    with torch.inference_mode():
+        for alone in conditions:
+            first.index(alone[None], 1)
+        second.index(conditions, len(conditions))
+    for one, other in zip(
+        (first.logits, *first.features), (second.logits, *second.features), strict=True
+    ):
+        assert one.equal(other)

@@ -27,21 +27,25 @@ class BlankRows:
         """Where each image of a batch is in `logits` and `features`, (B,). Computes what is missing."""
         index = torch.zeros(batch, dtype=torch.long) if condition is None else condition.cpu()
         with self._filling:
-            if not self._ready[index].all():
-                self._fill(index[~self._ready[index]].unique())
+            for missing in index[~self._ready[index]].unique():
+                self._fill(missing[None])
         return index.to(self._model.device)
 
-    def _fill(self, conditions: Tensor) -> None:
+    def _fill(self, condition: Tensor) -> None:
+        """Compute the rows of one condition, (1,).
+
+        Always of one alone: in a batch its bits would depend on which others were missing, so on what was
+        asked before; and with them a digit on a boundary, and the last decimal of its nats.
+        """
         model, c = self._model, self._model.config
         blank = torch.zeros(1, c.in_channels, c.height, c.width, dtype=torch.long)
-        x = model.to_input(blank.to(model.device)).expand(len(conditions), -1, -1, -1)
-        told = conditions.to(model.device) if c.num_conditions else None
+        told = condition.to(model.device) if c.num_conditions else None
         features: list[Tensor] = []
-        logits = model.network(x, told, read=features)
+        logits = model.network(model.to_input(blank.to(model.device)), told, read=features)
         if not self._ready.any():
-            shape = len(self._ready), *logits.shape[1:]
-            self.logits = logits.new_zeros(shape)
-            self.features = [f.new_zeros(len(self._ready), *f.shape[1:]) for f in features]
+            self.logits, *self.features = (
+                each.new_zeros(len(self._ready), *each.shape[1:]) for each in (logits, *features)
+            )
         for whole, part in zip((self.logits, *self.features), (logits, *features), strict=True):
-            whole[conditions.to(model.device)] = part
-        self._ready[conditions] = True
+            whole[condition.to(model.device)] = part
+        self._ready[condition] = True
