@@ -7,6 +7,7 @@ and else it says that they were left out. Prints a table and, as its last line, 
 """
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -41,9 +42,13 @@ FLAGS = (
     *("--device", "cpu"),
 )
 PATIENCE = 300  # seconds for a run
-# Each run is forked from a process that has imported all it needs.
+# Each run is forked from a process that has imported all it needs; an optimizer needs `torch._dynamo`.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["bench.machine", "pixelcnn.training.command", "matplotlib.figure"])
+PRELOAD = [
+    *("bench.machine", "pixelcnn.training.command", "torchvision.datasets"),
+    *("matplotlib.figure", "torch._dynamo"),
+]
+FORKS.set_forkserver_preload(PRELOAD)
 
 
 class LostError(Exception):
@@ -75,8 +80,19 @@ def write_bars(folder: Path) -> None:
             (raw / f"{part}-{name}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-def _run(argv: list[str], said: Path) -> None:
-    """What a forked process does: `train.py` with these flags; what it says goes to a file."""
+def _run(argv: list[str], said: Path, stop_at: int) -> None:
+    """What a forked process does: `train.py` with these flags; what it says goes to a file.
+
+    In the midst of the write of a file that has the number `stop_at`, from 1 on, it stops (SIGSTOP).
+    """
+    numbers, sync = itertools.count(1), os.fsync
+
+    def stopping(descriptor: int) -> None:
+        sync(descriptor)
+        if next(numbers) == stop_at:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    os.fsync = stopping  # type: ignore[assignment]
     with said.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -108,11 +124,20 @@ class Bench:
             return ["--resume", str(out), "--checkpoint-steps", "4", *self.data]
         return [*FLAGS, "--out", str(out), *self.data]
 
-    def start(self, *flags: str) -> Any:
-        """A process that trains."""
-        process = FORKS.Process(target=_run, args=(list(flags), self.said))
+    def start(self, *flags: str, stop_at: int = 0) -> Any:
+        """A process that trains; it may stop in a write, see `_run`."""
+        process = FORKS.Process(target=_run, args=(list(flags), self.said, stop_at))
         process.start()
         return process
+
+    def stopped(self, out: Path, *, write: int) -> Any:
+        """A process that trains and has stopped in the midst of a write, the first being 1."""
+        process = self.start(*self.flags(out), stop_at=write)
+        while process.is_alive():
+            if Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                return process
+            time.sleep(0.01)
+        raise LostError(self.said.read_text(encoding="utf-8"))
 
     def finish(self, *flags: str) -> str:
         """Train to the end of the process, whatever that is; the sentence that it ended with, or nothing."""
@@ -250,8 +275,7 @@ def read_only(bench: Bench, times: int) -> list[Row]:
     """A folder that cannot be written, for a new run and for one that goes on."""
     with small_disk(bench.folder / "disk", 10_000_000) as again:
         out = bench.folder / "disk" / "run"
-        process = bench.start(*bench.flags(out))
-        wait_for_write(process, out, 1)
+        process = bench.stopped(out, write=1)
         process.kill()
         process.join()
         again("ro")
@@ -348,11 +372,8 @@ def two_at_once(bench: Bench, times: int) -> list[Row]:
     """A second process that wants to go on with a run that is in progress."""
     out = bench.folder / "twice"
     for _ in range(times):
-        process = bench.start(*bench.flags(out))
-        wait_for_write(process, out, 3)
-        os.kill(process.pid, signal.SIGSTOP)
+        process = bench.stopped(out, write=3)
         bench.refused("Another process works in", *bench.flags(out))
-        os.kill(process.pid, signal.SIGCONT)
         process.kill()
         process.join()
     if sentence := bench.finish(*bench.flags(out)):

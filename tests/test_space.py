@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -21,7 +20,7 @@ from packaging.requirements import Requirement
 from playwright.sync_api import sync_playwright
 
 import pixelcnn
-from bench.page_server import files, wait_for
+from bench.page_server import files, free_port, wait_for
 from pixelcnn import space
 from pixelcnn.space import HARDWARE, ROOT, main, requirements
 from tests.hub_stub import READER
@@ -257,9 +256,7 @@ def test_a_token_that_may_only_read_is_refused(hub, monkeypatch):
 @contextmanager
 def page_of(folder, log, **variables):
     """Run the page of a Space folder as a Space does; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     space_sets = {
         "SYSTEM": "spaces",
         "SPACE_ID": "someone/digits",

@@ -1,18 +1,18 @@
-"""Processes that share work as those of `torchrun` do, forked from one that has imported torch already."""
+"""Processes that share work as those of `torchrun` do, forked from one that has imported all they need."""
 
-import multiprocessing
 import os
 import pickle
-import socket
 from contextlib import suppress
 
 import torch
 
+from bench.page_server import free_port
+from bench.training_faults import FORKS, PRELOAD
 from pixelcnn.distributed import join
 
 PATIENCE = 240  # seconds
-WAYS = multiprocessing.get_context("forkserver")
-WAYS.set_forkserver_preload(["torch", "pixelcnn.training.command", "tests.workers"])
+# What the work imports, so that not every process does. A test run has one server of forks, so one preload.
+FORKS.set_forkserver_preload([*PRELOAD, "tests.test_distributed"])
 
 
 def _serve(rank, size, port, pipe, work, args, joined):
@@ -41,13 +41,11 @@ def together(work, *args, size=2, joined=True):
 
     A whole command joins the others itself: with `joined=False`, `work(*args)`.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     pipes, processes = [], []
     for rank in range(size):
-        mine, theirs = WAYS.Pipe(duplex=False)
-        process = WAYS.Process(target=_serve, args=(rank, size, port, theirs, work, args, joined))
+        mine, theirs = FORKS.Pipe(duplex=False)
+        process = FORKS.Process(target=_serve, args=(rank, size, port, theirs, work, args, joined))
         process.start()
         theirs.close()
         pipes.append(mine)
