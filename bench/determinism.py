@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -250,25 +251,31 @@ def work(weights: Path, way: Way) -> None:
     """Answer requests on the standard input: what a process of ours runs."""
     torch.set_num_threads(way.threads)
     sampler = Sampler(pixelcnn.load(weights))
-    stop = threading.Event()
-    other = threading.Thread(target=_draw_others, args=(sampler, stop))
-    if way.beside:
-        other.start()
     for line in sys.stdin:
         request = json.loads(line)
-        answer = _draw(sampler, way.batch, request["seed"], freehand=request["freehand"])
+        with _others(sampler) if way.beside else nullcontext():
+            answer = _draw(sampler, way.batch, request["seed"], freehand=request["freehand"])
         print(json.dumps(answer), flush=True)
-    stop.set()
-    if way.beside:
+
+
+@contextmanager
+def _others(sampler: Sampler) -> Iterator[None]:
+    """Meanwhile draw digits that nobody asked for, one batch after the other."""
+    stop = threading.Event()
+
+    def draw() -> None:
+        seed = 0
+        while not stop.is_set():
+            sampler.generate(1 + seed % 5, seed=seed)
+            seed += 1
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        yield
+    finally:
+        stop.set()
         other.join()
-
-
-def _draw_others(sampler: Sampler, stop: threading.Event) -> None:
-    """Draw digits that nobody asked for, one batch after the other."""
-    seed = 0
-    while not stop.is_set():
-        sampler.generate(1 + seed % 5, seed=seed)
-        seed += 1
 
 
 @torch.inference_mode()
