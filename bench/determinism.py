@@ -40,6 +40,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CHUNK = 64  # digits of a seed
 BOUNDARY = 1e-5  # what rounding may do to a conditional
 AVX512 = "avx512"
+# PyTorch's own loops, and the products of the two libraries that it calls.
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,7 @@ WAYS = {
     "batches of 1": Way(batch=1),
     "beside other draws": Way(beside=True),
     "without vectors": Way(variables={"ATEN_CPU_CAPABILITY": "default"}),
-    "AVX2": Way(variables={"ATEN_CPU_CAPABILITY": "avx2"}),
+    "AVX2": Way(variables=AVX2),
     "AVX-512": Way(variables={"ATEN_CPU_CAPABILITY": AVX512}),
     "other products": Way(variables={"MKL_CBWR": "COMPATIBLE"}),
     "engine": Way(engine=True),
