@@ -157,7 +157,7 @@ def fuzz_raw(url: str, requests: int, seed: int) -> tuple[Tally, dict[str, float
     host = urlsplit(url).netloc
     for number in range(requests):
         name, body = make_body(chance)
-        tally.add(lambda: _call(host, name, body), lambda: f"{name} {body[:120]!r}")  # noqa: B023
+        tally.add(lambda: call(host, name, body), lambda: f"{name} {body[:120]!r}")  # noqa: B023
         if number + 1 in (requests // 4, requests // 2, requests):
             memory[f"after {number + 1}"] = resident_mb(process_of(url))
     return tally, memory
@@ -182,7 +182,8 @@ def make_body(chance: random.Random) -> tuple[str, bytes]:
     return name, body
 
 
-def _call(host: str, name: str, body: bytes) -> str:
+def call(host: str, name: str, body: bytes) -> str:
+    """Call an endpoint in a session of its own, and wait for the answer. Returns what came of it."""
     status, text = exchange(host, "POST", f"/gradio_api/call/{name}", body)
     assert status < 500, f"status {status}: {text[:200]!r}"
     if status != 200:
@@ -217,20 +218,26 @@ def main() -> None:
     parser.add_argument("--raw", type=int, default=2_000, help="by HTTP")
     parser.add_argument("--seed", type=int, default=0)
     flags = parser.parse_args()
-    runs = {"functions": fuzz_functions(flags.requests, flags.seed)}
+    result: dict[str, Any] = {"seed": flags.seed}
+    found = show("functions", fuzz_functions(flags.requests, flags.seed), result)
     if flags.raw:
         with tempfile.TemporaryDirectory() as folder:
             save_toys(Path(folder))
             with app(Path(folder)) as url:
-                runs["raw"] = fuzz_raw(url, flags.raw, flags.seed)
-    result: dict[str, Any] = {"seed": flags.seed}
-    for name, (tally, memory) in runs.items():
-        print(f"{name}: {dict(tally.outcomes)}, slowest {tally.slowest_s:.2f} s, MB {memory}")
-        for defect in tally.defects[:20]:
-            print(f"  {defect}")
-        result[name] = {**tally.outcomes, "slowest_s": round(tally.slowest_s, 2), "mb": memory}
+                found |= show("raw", fuzz_raw(url, flags.raw, flags.seed), result)
     print(json.dumps(result))
-    sys.exit(any(tally.defects for tally, _ in runs.values()))
+    sys.exit(found)
+
+
+def show(name: str, run: tuple[Tally, dict[str, float]], result: dict[str, Any]) -> bool:
+    """Print what came of a run, and note it in `result`. Returns whether there were defects."""
+    tally, memory = run
+    print(f"{name}: {dict(tally.outcomes)}, slowest {tally.slowest_s:.2f} s, MB {memory}")
+    for defect in tally.defects[:20]:
+        print(f"  {defect}")
+    sys.stdout.flush()  # the next run takes its time
+    result[name] = {**tally.outcomes, "slowest_s": round(tally.slowest_s, 2), "mb": memory}
+    return bool(tally.defects)
 
 
 if __name__ == "__main__":

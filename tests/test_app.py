@@ -1,11 +1,13 @@
 """The endpoints as a program sees them, through the real server."""
 
+import asyncio
 import json
 import math
 import re
 import shutil
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -13,8 +15,13 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import pixelcnn
+from bench.fuzz_endpoints import call
+from bench.machine import resident_mb
+from bench.page_server import process_of
+from pixelcnn.ui import command
 from pixelcnn.ui.descriptions import Description
 from pixelcnn.ui.executor import ModelExecutor
+from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
 from tests.page_server import ROOT, server_url, tiny_models
 
@@ -269,3 +276,29 @@ def test_the_app_starts_without_plots_data_stubs_of_gradio_or_a_compiler():
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
     )
     assert answer.stdout.split("\n") == ["[] 0", "True", "False", ""]
+
+
+def test_what_a_session_sent_is_forgotten_soon():
+    host, process = urlsplit(server_url()).netloc, process_of(server_url())
+    body = json.dumps({"data": [[0.5] * 100_000]}).encode()  # 3 MB as a list
+
+    def ask(sessions):
+        for _ in range(sessions):
+            assert call(host, "posterior", body) == "refused"
+        return resident_mb(process)
+
+    before = ask(20)
+    assert ask(50) - before < 50
+
+
+def test_calls_are_not_summed_up(monkeypatch):
+    for name, value in command.UNCOUNTED.items():
+        monkeypatch.setenv(name, value)
+
+    async def summary():  # Gradio wants an event loop
+        queue = gr.queueing.Queue(False, 1, 1, None, blocks=None)
+        queue.events_recorded = 100_000
+        one = {"function": "sample", "status": "success", "process_time": 1.0}
+        return queue.compute_analytics_summary([one])
+
+    assert asyncio.run(summary()) == {"functions": {}}

@@ -28,6 +28,10 @@ WEB = HOME / "web"
 AT_ONCE = 2
 WAITING = 256  # more are turned away in a sentence
 
+# Gradio keeps what a session last sent and was answered, for components with a state, of which there is none
+# here. A call that waits needs none.
+SESSIONS = 8
+
 
 def build_page(
     service: Service, folders: Mapping[str, Path], *, notice: str | None = None
@@ -98,6 +102,9 @@ def launch_options() -> dict[str, Any]:
         "mcp_server": importlib.util.find_spec("mcp") is not None,
         "footer_links": ["api", "settings"],
         "run_history": False,
+        "state_session_capacity": SESSIONS,
+        "enable_monitoring": False,  # `command.main` has nothing counted
+        "_frontend": False,  # else it ends where the machine is too busy to fetch its own page in 3 s
     }
 
 
