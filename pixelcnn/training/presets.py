@@ -18,7 +18,8 @@ GATED: dict[str, Any] = RECIPE | {
     "class_conditional": True,
     "freehand": 0.5,
     "inner_dim": 48,
-    "class_from": 4,
+    "dilations": (1, 2, 4, 8, 1, 1, 2, 4, 8),
+    "class_from": 5,
     "optimizer": "muon",
     "muon_lr": 0.01,
     "weight_decay": 0.05,  # with less, Muon lets the matrices grow until the loss explodes
