@@ -103,7 +103,6 @@ def launch_options() -> dict[str, Any]:
         "footer_links": ["api", "settings"],
         "run_history": False,
         "state_session_capacity": SESSIONS,
-        "enable_monitoring": False,  # `command.main` has nothing counted
         "_frontend": False,  # else it ends where the machine is too busy to fetch its own page in 3 s
     }
 
