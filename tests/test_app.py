@@ -199,8 +199,8 @@ def test_a_description_is_read_whole_from_a_docstring():
     assert "count: how many, 1 to 64; more are refused: by a sentence.\n" in description.docstring
 
 
-SNIPPETS = re.findall(
-    r"<!-- run by the tests -->\n```python\n(.*?)```",
+SNIPPETS = re.findall(  # (language, code)
+    r"<!-- run by the tests -->\n```(\w+)\n(.*?)```",
     (ROOT / "docs" / "api.md").read_text(encoding="utf-8"),
     re.DOTALL,
 )
@@ -214,7 +214,7 @@ def run_snippet(code):
 
 
 def test_the_snippet_for_python_runs(models):
-    (code,) = (code for code in SNIPPETS if "gradio_client" in code)
+    (code,) = (code for _, code in SNIPPETS if "gradio_client" in code)
     names = run_snippet(code)
     drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
     assert names["drawn"]["levels"] == drawn.levels[:, 0].tolist()
@@ -223,8 +223,7 @@ def test_the_snippet_for_python_runs(models):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl is installed")
 def test_the_snippet_for_any_language_runs(models):
-    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"<!-- run by the tests -->\n```sh\n(.*?)```", text, re.DOTALL)
+    (command,) = (code for language, code in SNIPPETS if language == "sh")
     command = command.replace("http://127.0.0.1:7860", server_url())
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     (data,) = re.findall(r"^data: (.*)$", answer.stdout, re.MULTILINE)
@@ -233,7 +232,7 @@ def test_the_snippet_for_any_language_runs(models):
 
 
 def test_the_snippet_for_agents_runs_and_its_tools_are_described(models):
-    (code,) = (code for code in SNIPPETS if "mcp" in code)
+    (code,) = (code for _, code in SNIPPETS if "mcp" in code)
     names = run_snippet(code)
     drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
     assert names["drawn"]["levels"] == drawn.levels[:, 0].tolist()

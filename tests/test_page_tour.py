@@ -115,9 +115,9 @@ def test_a_broken_link_opens_the_page(visit, query):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault_in_it_on_a_phone(visit, scheme):
-    """`test_page_access.py` looks at wider and narrower screens."""
-    page = visit("tour=2", scheme=scheme, width=375, motion="reduce")
+@pytest.mark.parametrize("width", [1440, 375])
+def test_axe_finds_no_serious_fault_in_it(visit, scheme, width):
+    page = visit("tour=2", scheme=scheme, width=width, motion="reduce")
     wait_for_completions(page)
     expect(panel(page)).to_be_visible()
     faults = Axe().run(page, context=".pixelcnn").response["violations"]

@@ -16,7 +16,7 @@ from pixelcnn.ui.service import Service
 WEIGHTS = HOME / "weights"
 NAMES = ("binary", "gray", "residual")  # the first found is the default
 
-# After each call Gradio sums up the last 10,000, in 6 to 15 ms, for a page of figures that is not served.
+# After each call Gradio sums up the last 10,000, in 6 to 15 ms, for figures in its panel that nobody needs.
 UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": str(2**31), "GRADIO_ANALYTICS_MAX_EVENTS": "1"}
 
 
