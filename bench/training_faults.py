@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -133,11 +133,10 @@ class Bench:
     def stopped(self, out: Path, *, write: int) -> Any:
         """A process that trains and has stopped in the midst of a write, the first being 1."""
         process = self.start(*self.flags(out), stop_at=write)
-        while process.is_alive():
-            if Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
-                return process
-            time.sleep(0.01)
-        raise LostError(self.said.read_text(encoding="utf-8"))
+        wait_for_stop(process)
+        if not process.is_alive():
+            raise LostError(self.said.read_text(encoding="utf-8"))
+        return process
 
     def finish(self, *flags: str) -> str:
         """Train to the end of the process, whatever that is; the sentence that it ended with, or nothing."""
@@ -180,21 +179,21 @@ def same(a: Any, b: Any) -> bool:
 
 
 def killed(bench: Bench, times: int) -> list[Row]:
-    """SIGKILL at random moments, half of them just after a file began to be written."""
+    """SIGKILL at random moments, half of them in the midst of the write of a file."""
     runs = writing = done = 0
     out = bench.folder / "killed-0"
     while done < times:
-        process = bench.start(*bench.flags(out))
         if bench.rng.random() < 0.5:
-            wait_for_write(process, out, bench.rng.randrange(1, 8))
-            time.sleep(bench.rng.uniform(0, 0.03))
+            process = bench.start(*bench.flags(out), stop_at=bench.rng.randrange(1, 12))
+            wait_for_stop(process)
+            writing += process.is_alive()
         else:
-            process.join(bench.rng.uniform(0, bench.seconds / 3))
+            process = bench.start(*bench.flags(out))
+            process.join(bench.rng.uniform(0, bench.seconds))
         if process.is_alive():
             process.kill()
             process.join()
             done += 1
-            writing += any(out.rglob("*.partial"))
         elif process.exitcode:
             raise LostError(bench.said.read_text(encoding="utf-8"))
         else:
@@ -215,14 +214,14 @@ def killed(bench: Bench, times: int) -> list[Row]:
     ]
 
 
-def wait_for_write(process: Any, out: Path, count: int) -> None:
-    """Wait until a file of a run has begun to be written so many times, or the process has ended."""
-    before: set[Path] = set()
-    while count and process.is_alive():
-        time.sleep(0.0005)
-        now = set(out.rglob("*.partial"))
-        count -= bool(now - before)
-        before = now
+def wait_for_stop(process: Any) -> None:
+    """Wait until a process has stopped (SIGSTOP) or ended."""
+    stat = Path(f"/proc/{process.pid}/stat")
+    while process.is_alive():
+        with suppress(FileNotFoundError):  # it has just ended
+            if stat.read_text().rpartition(")")[2].split()[0] == "T":
+                return
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -391,8 +390,7 @@ def dead_worker(bench: Bench, times: int) -> list[Row]:
         command = [sys.executable, *workers, "train.py", *bench.flags(out)]
         with bench.said.open("wb") as file:
             process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
-        first = len(list(out.rglob("*.partial")))
-        wait_for_write(_Polled(process), out, 2 + first)
+        wait_for_checkpoints(process, out, 2)
         time.sleep(bench.rng.uniform(0, 0.1))
         os.kill(children(process.pid)[k % size], signal.SIGKILL)
         status = process.wait(PATIENCE)
@@ -416,12 +414,19 @@ def dead_worker(bench: Bench, times: int) -> list[Row]:
     ]
 
 
-@dataclass(frozen=True)
-class _Polled:
-    process: "subprocess.Popen[bytes]"
+def wait_for_checkpoints(process: "subprocess.Popen[bytes]", out: Path, count: int) -> None:
+    """Wait until a run has written so many more checkpoints, or the process has ended."""
+    path = out / CHECKPOINT
 
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
+    def written() -> int:
+        return path.stat().st_mtime_ns if path.exists() else 0
+
+    before = written()
+    while count and process.poll() is None:
+        time.sleep(0.005)
+        now = written()
+        count -= now != before
+        before = now
 
 
 def children(pid: int) -> list[int]:
