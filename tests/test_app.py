@@ -17,13 +17,13 @@ from gradio_client.exceptions import AppError
 import pixelcnn
 from bench.fuzz_endpoints import call
 from bench.machine import resident_mb
-from bench.page_server import process_of
+from bench.page_server import free_port, process_of
 from pixelcnn.ui import command
 from pixelcnn.ui.descriptions import Description
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
-from tests.page_server import ROOT, server_url, tiny_models
+from tests.page_server import ROOT, models_folder, server_url, tiny_models
 
 pytestmark = pytest.mark.slow  # a server starts for these
 
@@ -275,6 +275,25 @@ def test_the_app_starts_without_plots_data_stubs_of_gradio_or_a_compiler():
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
     )
     assert answer.stdout.split("\n") == ["[] 0", "True", "False", ""]
+
+
+SLOW = """
+from gradio import networking
+from pixelcnn.ui import command
+
+networking.url_ok = lambda url: False
+command.main()
+"""
+
+
+def test_the_server_starts_where_it_does_not_get_its_own_page_in_time():
+    flags = ["--port", str(free_port()), "--weights", str(models_folder())]
+    start = [sys.executable, "-u", "-c", SLOW, *flags]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert any("public link" in line for line in server.stdout)  # the last word of a start
+        finally:
+            server.terminate()
 
 
 def test_what_a_session_sent_is_forgotten_soon():

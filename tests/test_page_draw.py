@@ -313,6 +313,17 @@ def test_no_digit_is_probable_by_100_percent(visit):
     expect(first).to_have_accessible_name("0: over 99 %; complete as it")
 
 
+def test_one_bit_is_not_bits(visit):
+    said = visit().evaluate(
+        """async () => {
+          const { natsSentence } = await import(new URL('js/words.js', location.href));
+          return [0.8, 2].map((nats) => natsSentence(nats, 'it'));
+        }"""
+    )
+    told = "the model would need {} to write down it."
+    assert said == [f"1 nat: {told.format('1 bit')}", f"2 nats: {told.format('3 bits')}"]
+
+
 def test_temperature_is_chosen_and_0_explained(visit):
     page = visit("seed=4")
     wait_for_completions(page)

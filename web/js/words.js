@@ -1,13 +1,15 @@
 // Numbers explained where they stand, in a plain sentence.
 
-const bits = (nats) => Math.round(nats / Math.LN2);
+const counted = (amount, unit) => `${amount} ${unit}${amount === 1 ? "" : "s"}`;
+const natsOf = (nats) => counted(Math.round(nats), "nat");
+const bitsOf = (nats) => counted(Math.round(nats / Math.LN2), "bit");
 
 export const freshSeed = () => Math.floor(Math.random() * 1e6);
 
 /** `label` is the digit that the model was told to draw, if any. */
 export function natsSentence(nats, what, label = null) {
   const told = label === null ? "" : `, told that it is a ${label},`;
-  return `${nats.toFixed(0)} nats: the model${told} would need ${bits(nats)} bits to write down ${what}.`;
+  return `${natsOf(nats)}: the model${told} would need ${bitsOf(nats)} to write down ${what}.`;
 }
 
 /** A probability in percent; never all or nothing, as no model knows that. */
@@ -27,7 +29,7 @@ export function readingWords(posterior, unlike) {
 
 /** Of the best completion, and of what the drawing is: for those who listen. */
 export function completedSentence({ label, nats, reading }) {
-  const best = `${label === null ? "" : `a ${label}, `}${nats.toFixed(0)} nats`;
+  const best = `${label === null ? "" : `a ${label}, `}${natsOf(nats)}`;
   return `Completed${reading && `; ${reading}`}. The best completion: ${best}.`;
 }
 
