@@ -1,6 +1,6 @@
 """How often the same seed draws another digit: on other threads, in other batches, by other arithmetic.
 
-    python -m bench.determinism [WEIGHTS] [--digits 1000] [--ways engine ...]
+    python -m bench.determinism [WEIGHTS] [--digits 1000] [--first 0] [--ways engine ...]
 
 The reference is PyTorch on one thread in batches of 64, with the vectors that this processor has. Each
 other way is a process of its own, and draws the same digits from the same uniforms. Rounding differs
@@ -115,13 +115,16 @@ def main() -> None:
     parser.add_argument(
         "--digits", type=int, default=1000, help="of each way, rounded up to chunks"
     )
+    parser.add_argument("--first", type=int, default=0, help="chunk: so runs may share the digits")
     parser.add_argument("--ways", nargs="+", choices=WAYS, help="all that this machine has")
     parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.worker is not None:
         return work(flags.weights, Way(**flags.worker))
     names = flags.ways or [name for name in WAYS if possible(WAYS[name])]
-    counts, near = compare(flags.weights, {name: WAYS[name] for name in names}, flags.digits)
+    counts, near = compare(
+        flags.weights, {name: WAYS[name] for name in names}, flags.digits, first=flags.first
+    )
     print(f"{'way':22}{'digits':>10}{'different':>12}{'expected in 100,000':>22}")
     for name, count in counts.items():
         expected = f"{1e5 * count.moved / count.digits:.1f}" if count.moved else ""
@@ -146,13 +149,16 @@ def possible(way: Way) -> bool:
     return wanted in (None, "default") or bool(capability.get(wanted.replace(AVX512, "avx512_f")))
 
 
-def compare(weights: Path, ways: dict[str, Way], digits: int) -> tuple[dict[str, Count], int]:
+def compare(
+    weights: Path, ways: dict[str, Way], digits: int, *, first: int = 0
+) -> tuple[dict[str, Count], int]:
     """Draw the same digits in every way.
 
     Args:
         weights: folder of a model.
         ways: under their names.
         digits: of each, rounded up to whole chunks.
+        first: seed of the first chunk; the next has the next.
 
     Returns:
         what was seen of each way; and how many digits of the reference have a uniform near a boundary.
@@ -165,7 +171,7 @@ def compare(weights: Path, ways: dict[str, Way], digits: int) -> tuple[dict[str,
     processes = {name: _Process(weights, way, model) for name, way in ways.items()}
     reference = _Process(weights, REFERENCE, model)
     try:
-        for seed in range(-(-digits // CHUNK)):
+        for seed in range(first, first + -(-digits // CHUNK)):
             freehand = model.config.freehand and seed % 2 == 1
             request = {"seed": seed, "count": CHUNK, "freehand": freehand}
             wanted = reference.ask(request)
@@ -178,7 +184,11 @@ def compare(weights: Path, ways: dict[str, Way], digits: int) -> tuple[dict[str,
                 asked = {**request, "guess": guess if ways[name].engine else None}
                 counts[name].add(process.ask(asked), wanted, margins)
             seen = "; ".join(f"{name} {each.different}" for name, each in counts.items())
-            print(f"{(seed + 1) * CHUNK:,} digits, different: {seen}", file=sys.stderr, flush=True)
+            print(
+                f"{(seed + 1 - first) * CHUNK:,} digits, different: {seen}",
+                file=sys.stderr,
+                flush=True,
+            )
     finally:
         for process in (reference, *processes.values()):
             process.close()
