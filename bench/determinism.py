@@ -115,7 +115,9 @@ def main() -> None:
     parser.add_argument(
         "--digits", type=int, default=1000, help="of each way, rounded up to chunks"
     )
-    parser.add_argument("--first", type=int, default=0, help="chunk: so runs may share the digits")
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed of the first chunk: runs may share the digits"
+    )
     parser.add_argument("--ways", nargs="+", choices=WAYS, help="all that this machine has")
     parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
     flags = parser.parse_args()
@@ -184,11 +186,8 @@ def compare(
                 asked = {**request, "guess": guess if ways[name].engine else None}
                 counts[name].add(process.ask(asked), wanted, margins)
             seen = "; ".join(f"{name} {each.different}" for name, each in counts.items())
-            print(
-                f"{(seed + 1 - first) * CHUNK:,} digits, different: {seen}",
-                file=sys.stderr,
-                flush=True,
-            )
+            drawn = next(iter(counts.values())).digits
+            print(f"{drawn:,} digits, different: {seen}", file=sys.stderr, flush=True)
     finally:
         for process in (reference, *processes.values()):
             process.close()

@@ -169,6 +169,15 @@ def test_every_way_draws_the_digits_of_the_reference():
     assert 0 < counts["engine"].moved < 0.1
 
 
+def test_two_runs_share_the_digits_of_one():
+    def moved(digits, first):
+        ways = {"engine": determinism.WAYS["engine"]}
+        counts, near = determinism.compare(models_folder() / "binary", ways, digits, first=first)
+        return np.array([counts["engine"].digits, near, counts["engine"].moved])
+
+    assert moved(64, 0) + moved(64, 1) == pytest.approx(moved(128, 0))
+
+
 def test_a_digit_that_differs_must_have_been_drawn_on_a_boundary():
     wanted = np.zeros((2, 1, 4, 4), np.uint8)
     found, margins = wanted.copy(), np.full(wanted.shape, 0.5)
