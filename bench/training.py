@@ -4,7 +4,8 @@ Both learn MNIST at threshold 0.5, given the class. The reference (`bench/refere
 written plainly, in fp32, trained by AdamW at a constant rate. Ours has the recipe of `--preset binary`,
 without free-hand digits, its cosine stretched over the time there is. They take turns of some seconds, so
 that both meet the same hours of the machine; only steps are counted, not validation. Prints nats per image
-on validation images, with averaged weights, at every tenth of the time, and one JSON line.
+on validation images, with averaged weights, at every tenth of the time; how many minutes each took to some
+losses; and one JSON line.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +33,7 @@ from pixelcnn.training.step import train_step
 
 TENTHS = 10
 TURN_SECONDS = 20.0
+LOSSES = (58.0, 56.0, 55.0, 54.0)  # nats per image, whose time is told
 PLAIN_LR, WEIGHT_DECAY, CLIP, DECAY = 1e-3, 0.01, 1.0, 0.998
 
 Step = Callable[
@@ -65,6 +68,31 @@ class Learner:
         nats, parts = self.nats(), zip(levels.split(CHUNK), labels.split(CHUNK), strict=True)
         total = sum(float(nats(some.long(), label).double().sum()) for some, label in parts)
         self.reached.append(total / len(labels))
+
+
+def minutes_until(loss: float, reached: list[float], minutes: float) -> float | None:
+    """When a loss was reached, on straight lines between the losses that were measured.
+
+    Args:
+        loss: nats per image.
+        reached: nats per image at even steps of the time, the first after one step.
+        minutes: the whole time.
+
+    Returns:
+        minutes from the start; None if the loss was never reached. A loss that the first step reached, too,
+        is told as reached at its end.
+
+    Example:
+        >>> minutes_until(57.0, [60.0, 58.0, 56.0, 55.0], 20.0)
+        12.5
+    """
+    each = minutes / len(reached)
+    for k, now in enumerate(reached):
+        if now <= loss:
+            before = reached[k - 1] if k else now
+            share = (before - loss) / (before - now) if k else 1.0
+            return each * (k + share)
+    return None
 
 
 def endless(images: Images, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -123,7 +151,7 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"--minutes must be above 0, and 1440 at most, got {args.minutes:g}.")
 
 
-def run(args: argparse.Namespace) -> dict[str, object]:
+def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train both; the returned object is what the last line prints.
 
     Raises:
@@ -153,10 +181,25 @@ def run(args: argparse.Namespace) -> dict[str, object]:
         "validation_images": len(validation),
         "precision": args.precision,
         **{
-            name: {"nats": each.reached, "images_per_second": each.images / each.seconds}
+            name: {
+                "nats": each.reached,
+                "minutes_until": {
+                    f"{loss:g}": minutes_until(loss, each.reached, args.minutes) for loss in LOSSES
+                },
+                "images_per_second": each.images / each.seconds,
+            }
             for name, each in learners.items()
         },
     } | machine()
+
+
+def print_times(result: dict[str, Any]) -> None:
+    """Print the minutes until each of the losses."""
+    print(f"{'until':>8}  (minutes of steps)")
+    for loss in (f"{loss:g}" for loss in LOSSES):
+        times = [result[name]["minutes_until"][loss] for name in ("reference", "ours")]
+        cells = "".join(f"{'-' if time is None else f'{time:.1f}':>12}" for time in times)
+        print(f"{loss:>8}{cells}")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -176,7 +219,8 @@ def main(argv: list[str] | None = None) -> None:
         result = run(args)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(str(error))
-    speeds = [result[name]["images_per_second"] for name in ("reference", "ours")]  # type: ignore[index]
+    print_times(result)
+    speeds = [result[name]["images_per_second"] for name in ("reference", "ours")]
     print(f"images a second: {speeds[0]:.1f} and {speeds[1]:.1f}")
     print(json.dumps(result))
 

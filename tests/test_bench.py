@@ -63,14 +63,22 @@ def test_the_training_bench_lets_both_learn(tmp_path, capsys):
         write_mnist(tmp_path, part, greys.numpy(), labels.numpy())
     flags = ["--data-dir", str(tmp_path), "--batch-size", "4", "--validation-images", "20"]
     training.main([*flags, "--minutes", "0.15"])
-    *_, speeds, last = capsys.readouterr().out.splitlines()
+    *_, of_54, speeds, last = capsys.readouterr().out.splitlines()
+    assert of_54.split() == ["54", "-", "-"]
     assert speeds.startswith("images a second: ")
     result = json.loads(last)
     for name in ("reference", "ours"):
         nats = result[name]["nats"]
         assert len(nats) == 10
         assert nats[-1] < nats[0]
+        assert result[name]["minutes_until"] == {"58": None, "56": None, "55": None, "54": None}
         assert result[name]["images_per_second"] > 0
+
+
+def test_a_loss_is_timed_between_the_tenths_around_it():
+    reached = [60.0, 58.0, 59.0, 55.0]  # after 5, 10, 15 and 20 minutes
+    times = [training.minutes_until(loss, reached, 20.0) for loss in (61, 58, 57, 54)]
+    assert times == [5.0, 10.0, 17.5, None]
 
 
 def test_a_time_that_is_none_is_refused():
