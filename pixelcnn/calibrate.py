@@ -56,10 +56,8 @@ def run(args: argparse.Namespace) -> Reference:
         ValueError, OSError, RuntimeError: in one sentence, if a flag, the weights or the data are not usable.
     """
     folder, _ = locate(args.weights)
-    path = folder / TYPICALITY
-    path.unlink(missing_ok=True)  # what lies there may be of other weights
     device = pick_device(args.device)
-    model = load_folder(folder, device)
+    model = load_folder(folder, device, reference=False)  # what lies there may be of other weights
     dataset, binarization = what_to_measure(folder, model.config.levels)
     images = load_images(dataset, args.data_dir, "validation", device).every(args.limit)
     if model.config.freehand:
@@ -68,7 +66,7 @@ def run(args: argparse.Namespace) -> Reference:
     with autocast(device, args.precision):
         batches = (part.long() for part in tqdm(levels.split(CHUNK), unit="batch", disable=None))
         reference = measure_reference(model, batches, weights_sha256=sha256(folder))
-    reference.save(path)
+    reference.save(folder / TYPICALITY)
     return reference
 
 

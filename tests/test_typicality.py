@@ -135,3 +135,8 @@ def test_the_command_measures_validation_images(tmp_path, capsys):
     assert math.isclose(reference.nats[0].abs().max(), 0)
     with pytest.raises(SystemExit, match=exactly("limit must be 1 to 5000 images, got 0.")):
         calibrate.main([str(tmp_path / "model"), *flags, "--limit", "0"])
+    kept = load_folder(tmp_path / "model").reference
+    assert kept.nats.equal(reference.nats)  # a wrong flag loses nothing
+    Reference(kept.nats, True, 40, "of other weights").save(tmp_path / "model" / TYPICALITY)
+    calibrate.main([str(tmp_path / "model"), *flags])
+    assert load_folder(tmp_path / "model").reference.nats.equal(reference.nats)

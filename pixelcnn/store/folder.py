@@ -87,12 +87,15 @@ def save(model: PixelCNN, folder: Path) -> None:
     write_whole(folder / WEIGHTS, data)
 
 
-def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:
+def load_folder(
+    folder: Path, device: str | torch.device = "cpu", *, reference: bool = True
+) -> PixelCNN:
     """Load a model, in eval mode.
 
     Args:
         folder: with `config.json` and `model.safetensors`, and with `typicality.json` once it was measured.
         device: to load it to.
+        reference: whether to read `typicality.json`; not for whoever is about to measure it.
 
     Raises:
         FileNotFoundError: if the folder lacks one of the two files.
@@ -118,7 +121,8 @@ def load_folder(folder: Path, device: str | torch.device = "cpu") -> PixelCNN:
         if not tensor.isfinite().all():
             raise ValueError(f"{path} holds a number that is not finite: see {name}.")
     model.load_state_dict(state)
-    model.reference = _reference(folder, config)
+    if reference:
+        model.reference = _reference(folder, config)
     return model.to(device).eval()
 
 
