@@ -15,6 +15,8 @@ from pathlib import Path
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork
+from pixelcnn.refusals import one_sentence
+from pixelcnn.store.folder import CONFIG, locate
 
 DIGIT_ROWS, DIGIT_PASSES = 24, 54
 TOP_ROWS, COMPLETIONS, COMPLETION_PASSES = 14, 8, 34
@@ -75,7 +77,8 @@ def main() -> None:
     print(f"{'G multiply-adds':24} {'digit':>8} {'eight completions':>18} {'posterior':>10}")
     results = {}
     for folder in args.weights:
-        config = ModelConfig.load(folder / "config.json")
+        with one_sentence():
+            config = ModelConfig.load(locate(folder)[0] / CONFIG)
         each = count(config)
         figures = {
             "digit": each.digit(config.width),

@@ -33,6 +33,7 @@ from torch import Tensor
 
 import pixelcnn
 from bench.machine import machine
+from pixelcnn.refusals import one_sentence
 from pixelcnn.sampling.draft import Draft, join
 from pixelcnn.sampling.sampler import Sampler
 
@@ -124,9 +125,9 @@ def main() -> None:
     if flags.worker is not None:
         return work(flags.weights, Way(**flags.worker))
     names = flags.ways or [name for name in WAYS if possible(WAYS[name])]
-    counts, near = compare(
-        flags.weights, {name: WAYS[name] for name in names}, flags.digits, first=flags.first
-    )
+    ways = {name: WAYS[name] for name in names}
+    with one_sentence():
+        counts, near = compare(flags.weights, ways, flags.digits, first=flags.first)
     print(f"{'way':22}{'digits':>10}{'different':>12}{'expected in 100,000':>22}")
     for name, count in counts.items():
         expected = f"{1e5 * count.moved / count.digits:.1f}" if count.moved else ""

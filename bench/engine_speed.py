@@ -17,6 +17,7 @@ import torch
 
 import pixelcnn
 from bench.machine import machine
+from pixelcnn.refusals import one_sentence
 from pixelcnn.sampling.sampler import Sampler
 
 ENGINE = Path(__file__).parents[1] / "web" / "engine"
@@ -74,11 +75,13 @@ def cpu_ms(task: Callable[[int], object], seed: int) -> float:
     return 1e3 * (time.process_time() - start)
 
 
-def measure(weights: Path, engines: list[Path], turns: int) -> list[dict[str, float | str]]:
+def measure(
+    sampler: Sampler, weights: Path, engines: list[Path], turns: int
+) -> list[dict[str, float | str]]:
     """One row for each task: medians of CPU milliseconds, and of ratios to PyTorch."""
     nodes = [NodeEngine(each, weights) for each in engines]
     rows = []
-    for name, task in tasks(Sampler(pixelcnn.load(weights))).items():
+    for name, task in tasks(sampler).items():
         times = []
         for seed in range(WARM_UP + turns):
             ours = [node.measure(name, seed) for node in nodes]
@@ -105,7 +108,9 @@ def main() -> None:
     flags = parser.parse_args()
     torch.set_num_threads(1)
     engines = [ENGINE, flags.against] if flags.against else [ENGINE]
-    rows = measure(flags.weights, engines, flags.turns)
+    with one_sentence():
+        sampler = Sampler(pixelcnn.load(flags.weights))
+    rows = measure(sampler, flags.weights, engines, flags.turns)
     print("".join(f"{name:>14}" for name in rows[0]))
     for row in rows:
         cells = (each if isinstance(each, str) else f"{each:.2f}" for each in row.values())

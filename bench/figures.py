@@ -24,6 +24,7 @@ from pixelcnn.store.grid import grid
 
 SURE = 0.9  # the judge is sure of a digit that it gives more than this
 SHOWN = 20  # images in a row of a picture
+MOST_SEED = 4_000  # of a bench: `batch_seed` must have 32 bits
 
 Figures = dict[str, Any]
 
@@ -55,6 +56,16 @@ class Draw:
     temperature: float
     seed: int
     batch_size: int  # other sizes draw other digits
+
+
+def batch_seed(seed: int, number: int) -> int:
+    """What a batch is drawn with: another seed for each batch of each bench's seed.
+
+    Args:
+        seed: of the bench, 0 to `MOST_SEED`.
+        number: of the batch, below 200,000.
+    """
+    return seed * 1_000_003 + number
 
 
 def make_reference(judge: Judge, images: Images, world: World = ALONE) -> Reference:
@@ -188,7 +199,7 @@ def _batches(draw: Draw, count: int, what: str, world: World) -> Iterator[tuple[
     title = f"{what} at temperature {draw.temperature:g}"
     mine, quiet = parts[world.share(len(parts))], None if world.first else True
     for k, index in tqdm(mine, title, unit="batch", disable=quiet):
-        yield draw.seed * 1_000_003 + k, index
+        yield batch_seed(draw.seed, k), index
 
 
 def _join(

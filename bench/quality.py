@@ -10,18 +10,26 @@ their nearest training images. Prints a table and, as its last line, one JSON ob
 import argparse
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from PIL import Image
 
 import pixelcnn
-from bench.figures import SURE, Draw, Figures, make_reference, measure_model, measure_real
+from bench.figures import (
+    MOST_SEED,
+    SURE,
+    Draw,
+    Figures,
+    make_reference,
+    measure_model,
+    measure_real,
+)
 from bench.judge import CLASSES, Recipe, get_judge
 from pixelcnn.data.datasets import load_images
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.distributed import ALONE, World, join
+from pixelcnn.refusals import one_sentence
 
 RECIPE = Recipe()
 PICTURE = "nearest.png"
@@ -70,11 +78,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Measure and print."""
     args = parse_args(argv)
-    try:
-        with join() as world:
-            result = run(args, world)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(str(error))
+    with one_sentence(), join() as world:
+        result = run(args, world)
     if world.first:
         print_table(result)
         print(json.dumps(result))
@@ -127,7 +132,7 @@ def check_flags(args: argparse.Namespace) -> None:
         "samples": (2, 1_000_000),
         "completions": (1, 10_000),
         "batch_size": (1, 10_000),
-        "seed": (0, 2**31 - 1),
+        "seed": (0, MOST_SEED),
     }
     for name, (low, high) in ranges.items():
         value = getattr(args, name)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 import pixelcnn
 from bench.drawings import top_rows
-from bench.figures import Figures, share
+from bench.figures import Figures, batch_seed, share
 from bench.judge import Judge, ink_of
 from pixelcnn.data.datasets import Images
 from pixelcnn.data.pixels import quantize, to_greys
@@ -69,14 +69,14 @@ def measure(reader: Reader, judge: Judge, images: Images) -> tuple[Figures, Answ
         given = levels[index]
         some = pixelcnn.digit_posterior(reader.model, given, rows=count, **reader.condition)
         posterior[index] = some.cpu().float()
-        generator = torch.Generator().manual_seed(reader.seed * 1_000_003 + k)
+        generator = torch.Generator().manual_seed(batch_seed(reader.seed, k))
         drawn = torch.multinomial(posterior[index], 1, generator=generator)[:, 0]
         completed[index] = pixelcnn.complete(
             reader.model,
             given,
             rows=count,
             label=drawn,
-            seed=reader.seed * 1_000_003 + k,
+            seed=batch_seed(reader.seed, k),
             **reader.condition,
         ).levels.cpu()
     ink = quantize(to_greys(completed, reader.model.config.levels), 2)

@@ -10,7 +10,6 @@ losses; and one JSON line.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from bench.reference import PlainRun
 from examples import minimal
 from pixelcnn.data.datasets import Images, evaluation_levels, load_images, training_batches
 from pixelcnn.density.model import CHUNK, PixelCNN
+from pixelcnn.refusals import one_sentence
 from pixelcnn.training.flags import configs, parse_args
 from pixelcnn.training.optimizers import cosine_factor
 from pixelcnn.training.run import start
@@ -149,6 +149,8 @@ def check(args: argparse.Namespace) -> None:
     """Raise a ValueError that says what is allowed, unless all flags are in range."""
     if not 0 < args.minutes <= 24 * 60:
         raise ValueError(f"--minutes must be above 0, and 1440 at most, got {args.minutes:g}.")
+    if args.batch_size < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {args.batch_size}.")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -215,10 +217,8 @@ def main(argv: list[str] | None = None) -> None:
     add("--validation-images", type=int, default=1_000, help="at even steps")
     add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of ours")
     args = parser.parse_args(argv)
-    try:
+    with one_sentence():
         result = run(args)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(str(error))
     print_times(result)
     speeds = [result[name]["images_per_second"] for name in ("reference", "ours")]
     print(f"images a second: {speeds[0]:.1f} and {speeds[1]:.1f}")

@@ -5,7 +5,6 @@ that knows two hands. Prints, for some numbers of rows, the nats that one drawin
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +19,7 @@ from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.density.typicality import measure_reference
 from pixelcnn.devices import autocast, pick_device
 from pixelcnn.evaluate import what_to_measure
+from pixelcnn.refusals import one_sentence
 from pixelcnn.store.folder import TYPICALITY, load_folder, locate, sha256
 
 
@@ -38,10 +38,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Measure, write and print."""
     args = parse_args(argv)
-    try:
+    with one_sentence():
         reference = run(args)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(str(error))
     rare = SHARES.index(0.99)
     for rows in range(4, len(reference.nats), 4):
         print(

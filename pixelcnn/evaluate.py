@@ -24,6 +24,7 @@ from pixelcnn.density.metrics import evaluate
 from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import autocast
 from pixelcnn.distributed import ALONE, World, join
+from pixelcnn.refusals import one_sentence
 from pixelcnn.store.folder import run_of, sha256
 from pixelcnn.store.hub import fetch, load
 from pixelcnn.store.record import read_record
@@ -57,11 +58,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Evaluate and print."""
     args = parse_args(argv)
-    try:
-        with join() as world:
-            result = run(args, world)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(str(error))
+    with one_sentence(), join() as world:
+        result = run(args, world)
     if not world.first:
         return
     for name, value in result.items():
@@ -73,7 +71,13 @@ def main(argv: list[str] | None = None) -> None:
 def run(
     args: argparse.Namespace, world: World = ALONE
 ) -> dict[str, float | int | str | bool | None]:
-    """Evaluate, together with the other processes; the returned object is what the last line prints."""
+    """Evaluate, together with the other processes; the returned object is what the last line prints.
+
+    Raises:
+        ValueError, OSError, RuntimeError: in one sentence, if a flag, the weights or the data are not usable.
+    """
+    if args.batch_size < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {args.batch_size}.")
     device = world.pick_device(args.device)
     folder = fetch(args.weights)
     model = load(folder, device=device)

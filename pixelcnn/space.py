@@ -10,7 +10,6 @@ torch: on `cpu-basic` it comes from PyTorch's own index of CPU builds (the usual
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCard, SpaceCardData
 from huggingface_hub.errors import HfHubHTTPError
 
+from pixelcnn.refusals import one_sentence
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
 from pixelcnn.ui.preview import with_picture
 
@@ -248,7 +248,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Deploy, or write what would be deployed."""
     args = parse_args(argv)
-    try:
+    with one_sentence():
         if args.weights and not REPO_ID.fullmatch(args.weights.partition("@")[0]):
             raise ValueError(f"--weights must be ns/name or ns/name@revision, got {args.weights}.")
         if args.static and args.weights:
@@ -264,8 +264,6 @@ def main(argv: list[str] | None = None) -> None:
         print(url, flush=True)
         if args.wait:
             wait(args.repo_id)
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from pixelcnn.config import TrainConfig
 from pixelcnn.training.run import start
 from pixelcnn.training.step import train_step
 from tests.toys import (
-    exactly,
     random_labels,
     random_levels,
     toy_config,
@@ -79,12 +78,6 @@ def test_a_loss_is_timed_between_the_tenths_around_it():
     reached = [60.0, 58.0, 59.0, 55.0]  # after 5, 10, 15 and 20 minutes
     times = [training.minutes_until(loss, reached, 20.0) for loss in (61, 58, 57, 54)]
     assert times == [5.0, 10.0, 17.5, None]
-
-
-def test_a_time_that_is_none_is_refused():
-    sentence = "--minutes must be above 0, and 1440 at most, got 0."
-    with pytest.raises(SystemExit, match=exactly(sentence)):
-        training.main(["--minutes", "0"])
 
 
 def test_time_inside_of_another_event_is_counted_there_alone():

@@ -14,6 +14,7 @@ from PIL import Image
 from pixelcnn.data.datasets import load_images
 from pixelcnn.distributed import LostError, World, join
 from pixelcnn.files import alone_in
+from pixelcnn.refusals import one_sentence
 from pixelcnn.store.folder import BEST, CURVES, LAST, grids, locate
 from pixelcnn.store.hub import check_access, fetch, load
 from pixelcnn.store.push import push
@@ -193,13 +194,10 @@ def main(argv: list[str] | None = None) -> None:
     """
     args = parse_args(argv)
     folder = args.push_only or args.resume or args.out
-    try:
-        with join() as world:
-            if world.first:
-                check_push(args)
-            complete = bool(args.push_only) or fit(args, world)
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(str(error))
+    with one_sentence(), join() as world:
+        if world.first:
+            check_push(args)
+        complete = bool(args.push_only) or fit(args, world)
     if not complete:
         if world.first:
             print(f"Stopped, and saved. To go on: {resuming(args, world)}")

@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pixelcnn
+from pixelcnn.refusals import one_sentence
 from pixelcnn.store.hub import REPO_ID, fetch
 from pixelcnn.store.record import read_record
 from pixelcnn.ui.executor import ModelExecutor
@@ -56,15 +58,40 @@ def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
 
 
 def page_on(weights: str) -> gr.Blocks:
-    """The page on these models; on those of this repository, and saying so, if they cannot be had."""
+    """The page on these models; on those of this repository, and saying so, if they cannot be had.
+
+    Raises:
+        OSError, ValueError: in one sentence, if those cannot be had either.
+    """
     try:
         return make_page(weights)
     except (OSError, ValueError) as error:
         if weights == str(WEIGHTS):
-            sys.exit(str(error))
+            raise
         notice = f"{error} This page runs on the weights that came with it."
         print(notice, file=sys.stderr)
         return make_page(str(WEIGHTS), notice)
+
+
+def check_port(port: int | None) -> None:
+    """Refuse a port that cannot be had, before the models are loaded.
+
+    Raises:
+        ValueError: in one sentence, if there is no such port.
+        OSError: in one sentence, if another program has it, or it takes more rights.
+    """
+    if port is None:
+        return
+    if not 1 <= port <= 65_535:
+        raise ValueError(f"--port must be 1 to 65535, got {port}.")
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise OSError(
+            f"Port {port} cannot be had, as another program has it or it takes more rights: give another"
+            " --port, or leave it out."
+        ) from error
 
 
 def main() -> None:
@@ -81,4 +108,6 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="7860, or the next free one, if not given")
     flags = parser.parse_args()
     os.environ.update(UNCOUNTED)
-    page_on(flags.weights).launch(server_port=flags.port, **launch_options())
+    with one_sentence():
+        check_port(flags.port)
+        page_on(flags.weights).launch(server_port=flags.port, **launch_options())
