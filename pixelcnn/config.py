@@ -182,6 +182,10 @@ class ModelConfig(_Json):
 RESIDUAL_DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8, 1)
 
 
+# Each batch draws with a seed of its own, of 64 bits: that of the run times 10**12, and its place in the run.
+MOST_SEED = 9_999_999
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(_Json):
     """What a training run is built from, beside the model's config."""
@@ -213,6 +217,8 @@ class TrainConfig(_Json):
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be at least 1, got {value}.")
+        right = 0 <= self.seed <= MOST_SEED
+        _require(right, f"seed must be 0 to {MOST_SEED}, got {short(self.seed)}.")
         for name in ("lr", "muon_lr"):
             value = getattr(self, name)
             _require(value > 0, f"{name} must be positive, got {value}.")

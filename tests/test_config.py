@@ -117,6 +117,8 @@ def test_model_config_says_what_is_allowed(fields, sentence):
     [
         ({"epochs": 0}, "epochs must be at least 1, got 0."),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0."),
+        ({"seed": -1}, "seed must be 0 to 9999999, got -1."),
+        ({"seed": 10**7}, "seed must be 0 to 9999999, got 10000000."),
         ({"lr": 0.0}, "lr must be positive, got 0.0."),
         ({"lr": float("nan")}, "lr must be positive, got nan."),
         ({"gamma": 0.0}, "gamma must be in (0, 1], got 0.0."),
