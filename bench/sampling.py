@@ -18,7 +18,6 @@ import torch
 import pixelcnn
 from bench.machine import machine
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.devices import pick_device
 from pixelcnn.refusals import one_sentence
 from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.naive import draw_naive
@@ -120,7 +119,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     with one_sentence():
-        model = pixelcnn.load(args.weights, device=pick_device(args.device))
+        model = pixelcnn.load(args.weights, device=args.device)
     peak = peak_mib(model, max(args.batches))
     print("batch   dense ms  sample ms  ratio  passes   naive ms  speed-up")
     rows = []

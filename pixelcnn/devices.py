@@ -10,7 +10,7 @@ import torch
 from pixelcnn.config import Precision
 
 
-def pick_device(name: str | None = None) -> torch.device:
+def pick_device(name: str | torch.device | None = None) -> torch.device:
     """The device of that name; for None a GPU if there is one, else the CPU.
 
     Raises:
@@ -22,7 +22,7 @@ def pick_device(name: str | None = None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {name!r} cannot be used here: try cpu.") from error
+        raise ValueError(f"device '{name}' cannot be used here: try cpu.") from error
     return device
 
 

@@ -1,6 +1,7 @@
 """What comes from outside: small files that may be damaged or hostile, and values within a sentence."""
 
 import json
+import operator
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,19 @@ def short(value: Any) -> str:
     except ValueError:  # such a number is within it
         return "a value that holds a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def whole(value: Any) -> int | None:
+    """The value as an int; None if it is no whole number. True and False are none.
+
+    Example:
+        >>> whole(7), whole(7.0), whole(True)
+        (7, None, None)
+    """
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def _read(path: Path) -> bytes:

@@ -24,7 +24,11 @@ def refusal(monkeypatch, command, *arguments):
     ("command", "arguments", "sentence"),
     [
         (sampling, ["nowhere"], LACKS),
-        (sampling, ["--device", "abacus"], "device 'abacus' cannot be used here: try cpu."),
+        (
+            sampling,
+            ["nowhere", "--device", "abacus"],
+            "device 'abacus' cannot be used here: try cpu.",
+        ),
         (engine_speed, ["nowhere"], LACKS),
         (determinism, ["nowhere"], LACKS),
         (arithmetic, ["nowhere"], "nowhere holds neither a model nor a run with best/."),

@@ -37,6 +37,11 @@ def test_loaded_model_gives_equal_log_prob(architecture, likelihood, num_classes
     assert loaded.log_prob(levels).equal(model.log_prob(levels))
 
 
+def test_a_device_that_is_none_is_refused_before_the_files_are_read(tmp_path):
+    with pytest.raises(ValueError, match=exactly("device 'abacus' cannot be used here: try cpu.")):
+        load(tmp_path, device="abacus")
+
+
 def test_loaded_model_is_in_eval_mode(tmp_path):
     save(PixelCNN(toy_config(dropout=0.5)).train(), tmp_path)
     assert not any(module.training for module in load(str(tmp_path)).modules())

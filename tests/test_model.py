@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -238,6 +239,12 @@ def test_levels_that_are_not_integers_are_refused(dtype):
         model.log_prob(torch.zeros(2, 1, 4, 5, dtype=dtype))
 
 
+def test_levels_that_are_no_tensor_are_refused():
+    sentence = exactly("levels must be a tensor of integers, got ndarray.")
+    with pytest.raises(ValueError, match=sentence):
+        PixelCNN(toy_config()).log_prob(np.zeros((2, 1, 4, 5), dtype=np.int64))
+
+
 @pytest.mark.parametrize("wrong", [-1, 3, 255])
 def test_levels_out_of_range_are_refused(wrong):
     config = toy_config("gated", "categorical")
@@ -259,6 +266,7 @@ def test_levels_out_of_range_are_refused(wrong):
         (torch.zeros(2, 1, dtype=torch.long), "label must be one integer or (2,), got (2, 1)."),
         (1.0, "label must be an integer, got torch.float32."),
         (True, "label must be an integer, got torch.bool."),
+        ("2", "label must be an integer, got '2'."),
         (None, "This model needs a label, 0 to 2."),
     ],
 )
@@ -312,6 +320,14 @@ def test_a_model_of_one_hand_refuses_the_other():
     sentence = "This model knows MNIST's hand only: freehand must be False."
     with pytest.raises(ValueError, match=exactly(sentence)):
         model.log_prob(random_levels(model.config, 1), freehand=True)
+
+
+@pytest.mark.parametrize("freehand", [2, None, "yes", torch.tensor([2, 0])])
+def test_a_hand_is_one_of_two(freehand):
+    model = wild_model(toy_config(num_classes=3, freehand=True))
+    sentence = exactly(f"freehand must be True or False, got {freehand!r}.")
+    with pytest.raises(ValueError, match=sentence):
+        model.log_prob(random_levels(model.config, 2), 1, freehand=freehand)
 
 
 def test_a_model_of_two_hands_needs_no_classes():

@@ -672,30 +672,31 @@ def test_a_model_that_goes_back_to_training_mode_is_refused(architecture):
             call()
 
 
-@pytest.mark.parametrize("count", [0, -1])
+@pytest.mark.parametrize("count", [0, -1, 2.5, "2", True])
 def test_count_must_be_positive(count):
     model = PixelCNN(toy_config()).eval()
-    sentence = exactly(f"count must be at least 1, got {count}.")
+    sentence = exactly(f"count must be a whole number of at least 1, got {count!r}.")
     with pytest.raises(ValueError, match=sentence):
         generate(model, count)
     with pytest.raises(ValueError, match=sentence):
         complete(model, random_levels(model.config, 1), rows=1, count=count)
 
 
-@pytest.mark.parametrize("temperature", [-0.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("temperature", [-0.5, float("nan"), float("inf"), "1", None])
 def test_temperature_must_not_be_negative(temperature):
     model = PixelCNN(toy_config()).eval()
-    sentence = exactly(f"temperature must be finite and 0 or more, got {temperature}.")
+    sentence = exactly(f"temperature must be finite and 0 or more, got {temperature!r}.")
     with pytest.raises(ValueError, match=sentence):
         generate(model, 1, temperature=temperature)
     with pytest.raises(ValueError, match=sentence):
         complete(model, random_levels(model.config, 1), rows=1, temperature=temperature)
 
 
-@pytest.mark.parametrize("rows", [-1, 5])
+@pytest.mark.parametrize("rows", [-1, 5, 1.5, None])
 def test_rows_must_lie_in_the_image(rows):
     model = PixelCNN(toy_config(num_classes=3)).eval()
-    levels, sentence = random_levels(model.config, 1), exactly(f"rows must be 0 to 4, got {rows}.")
+    levels = random_levels(model.config, 1)
+    sentence = exactly(f"rows must be a whole number from 0 to 4, got {rows!r}.")
     with pytest.raises(ValueError, match=sentence):
         complete(model, levels, rows=rows)
     with pytest.raises(ValueError, match=sentence):

@@ -83,7 +83,9 @@ def test_what_cannot_be_asked_is_said_in_one_sentence():
     with pytest.raises(ValueError, match=exactly(sentence)):
         pixelcnn.typicality(model, levels, 3)
     model.reference = measure_reference(model, [levels])
-    with pytest.raises(ValueError, match=exactly("rows must be 0 to 6, got 7.")):
+    with pytest.raises(
+        ValueError, match=exactly("rows must be a whole number from 0 to 6, got 7.")
+    ):
         pixelcnn.typicality(model, levels, 7)
 
 

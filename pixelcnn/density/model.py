@@ -19,6 +19,7 @@ from pixelcnn.data.pixels import to_input
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.density.reference import Reference
+from pixelcnn.foreign import short, whole
 
 Label = int | Tensor | None
 
@@ -109,12 +110,15 @@ class PixelCNN(nn.Module):
             batch: B.
 
         Raises:
-            ValueError: if freehand is asked of a model that knows one hand.
+            ValueError: if freehand is asked of a model that knows one hand, or is neither True nor False.
         """
         if not self.config.freehand:
             if freehand is not False:
                 raise ValueError("This model knows MNIST's hand only: freehand must be False.")
             return label
+        each = isinstance(freehand, Tensor) and freehand.dtype == torch.bool
+        if not (each or isinstance(freehand, bool)):
+            raise ValueError(f"freehand must be True or False, got {short(freehand)}.")
         hand = torch.as_tensor(freehand, device=self.device).long().expand(batch)
         return hand if label is None else label + self.num_classes * hand
 
@@ -190,6 +194,8 @@ class PixelCNN(nn.Module):
     def check_levels(self, levels: Tensor) -> None:
         """Raise a ValueError that says what is allowed, unless `levels` is that."""
         c = self.config
+        if not isinstance(levels, Tensor):
+            raise ValueError(f"levels must be a tensor of integers, got {type(levels).__name__}.")
         shape = tuple(levels.shape)
         if (
             len(shape) != 4
@@ -206,6 +212,14 @@ class PixelCNN(nn.Module):
             if low < 0 or high >= c.levels:
                 raise ValueError(f"levels must be 0 to {c.levels - 1}, got {low} to {high}.")
 
+    def check_rows(self, rows: int, levels: Tensor) -> None:
+        """Raise a ValueError that says what is allowed, unless `levels` have that many rows."""
+        number = whole(rows)
+        if number is None or not 0 <= number <= levels.shape[2]:
+            raise ValueError(
+                f"rows must be a whole number from 0 to {levels.shape[2]}, got {short(rows)}."
+            )
+
     def expand_label(self, label: Label, batch: int) -> Tensor | None:
         """The label as (B,) on the model's device, or None for a model without classes.
 
@@ -219,7 +233,10 @@ class PixelCNN(nn.Module):
             return None
         if label is None:
             raise ValueError(f"This model needs a label, 0 to {self.num_classes - 1}.")
-        label = torch.as_tensor(label, device=self.device)
+        try:
+            label = torch.as_tensor(label, device=self.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"label must be an integer, got {short(label)}.") from error
         if label.is_floating_point() or label.dtype == torch.bool:
             raise ValueError(f"label must be an integer, got {label.dtype}.")
         if label.ndim > 1 or (label.ndim == 1 and len(label) != batch):

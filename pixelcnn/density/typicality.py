@@ -74,9 +74,7 @@ def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
             "This model does not know what is usual: run python -m pixelcnn.calibrate on its folder."
         )
     model.check_levels(levels)
-    height = model.config.height
-    if not 0 <= rows <= min(height, levels.shape[2]):
-        raise ValueError(f"rows must be 0 to {min(height, levels.shape[2])}, got {rows}.")
+    model.check_rows(rows, levels)
     given = levels[:, :, :rows].to(model.device)
     if rows == 0:
         return torch.ones(len(levels), device=model.device)

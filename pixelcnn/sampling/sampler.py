@@ -1,8 +1,8 @@
 """`Sampler`: draws digits from one model, and owns what sampling derives from its weights."""
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import SupportsIndex
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pixelcnn.density.model import Label, PixelCNN
 from pixelcnn.devices import one_thread_workers
+from pixelcnn.foreign import short, whole
 from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.draft import Draft, Drawn, join
 from pixelcnn.sampling.rows import row_weights
@@ -204,12 +205,11 @@ def check_seed(seed: SupportsIndex | None) -> int:
     """
     if seed is None:
         return int(torch.randint(2**31, ()))
-    try:
-        value = operator.index(seed)
-    except TypeError:
-        value = -1
-    if isinstance(seed, bool) or not 0 <= value < SEED_LIMIT:
-        raise ValueError(f"seed must be a whole number from 0 to {SEED_LIMIT - 1}, got {seed!r}.")
+    value = whole(seed)
+    if value is None or not 0 <= value < SEED_LIMIT:
+        raise ValueError(
+            f"seed must be a whole number from 0 to {SEED_LIMIT - 1}, got {short(seed)}."
+        )
     return value
 
 
@@ -224,13 +224,14 @@ def _check_eval(model: PixelCNN) -> None:
 
 
 def _check_temperature(temperature: float) -> None:
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature must be finite and 0 or more, got {temperature}.")
+    if not (isinstance(temperature, Real) and 0 <= temperature < float("inf")):
+        raise ValueError(f"temperature must be finite and 0 or more, got {short(temperature)}.")
 
 
 def _check_count(count: int) -> None:
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}.")
+    number = whole(count)
+    if number is None or number < 1:
+        raise ValueError(f"count must be a whole number of at least 1, got {short(count)}.")
 
 
 def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
@@ -240,5 +241,4 @@ def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
         raise ValueError("levels must hold at least one image, got none.")
     if levels.shape[2] != c.height:
         raise ValueError(f"levels must have {c.height} rows, got {levels.shape[2]}.")
-    if not 0 <= rows <= c.height:
-        raise ValueError(f"rows must be 0 to {c.height}, got {rows}.")
+    model.check_rows(rows, levels)

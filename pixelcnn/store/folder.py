@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.reference import Reference
+from pixelcnn.devices import pick_device
 from pixelcnn.files import write_whole, writing
 from pixelcnn.store.header import read_shapes
 
@@ -99,8 +100,10 @@ def load_folder(
 
     Raises:
         FileNotFoundError: if the folder lacks one of the two files.
-        ValueError: in one sentence, if a file is damaged, or the two do not fit each other.
+        ValueError: in one sentence, if a file is damaged, the two do not fit each other, or there is no such
+            device.
     """
+    device = pick_device(device)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} has no {name}: give a folder that holds a model.")

@@ -55,7 +55,8 @@ def load(
     Raises:
         FileNotFoundError: if the folder lacks one of the two files.
         OSError: in one sentence, if the Hub does not have it, or cannot be reached.
-        ValueError: in one sentence, if a file is damaged, or the two do not fit each other.
+        ValueError: in one sentence, if a file is damaged, the two do not fit each other, or there is no such
+            device.
     """
     return load_folder(fetch(source, revision=revision), device)
 
