@@ -3,6 +3,7 @@
 Processes that share the work each draw and read their part of the images; then all have all of them.
 """
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,15 @@ def batch_seed(seed: int, number: int) -> int:
         number: of the batch, below 200,000.
     """
     return seed * 1_000_003 + number
+
+
+def check_ranges(args: argparse.Namespace, ranges: dict[str, tuple[int, int]]) -> None:
+    """Raise a ValueError that says what is allowed, unless each flag is in its range, ends included."""
+    for name, (low, high) in ranges.items():
+        value = getattr(args, name)
+        if not low <= value <= high:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} must be {low:,} to {high:,}, got {value:,}.")
 
 
 def make_reference(judge: Judge, images: Images, world: World = ALONE) -> Reference:

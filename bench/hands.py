@@ -17,7 +17,7 @@ import torch
 
 import pixelcnn
 from bench.drawings import draw_letters, draw_scribbles, drawn_digits
-from bench.figures import MOST_SEED, Figures, share
+from bench.figures import MOST_SEED, Figures, check_ranges, share
 from bench.judge import Judge, Recipe, get_judge
 from bench.machine import machine
 from bench.quality import check_model
@@ -156,11 +156,7 @@ def check_flags(args: argparse.Namespace) -> None:
         "batch_size": (1, 10_000),
         "seed": (0, MOST_SEED),
     }
-    for name, (low, high) in ranges.items():
-        value = getattr(args, name)
-        if not low <= value <= high:
-            flag = name.replace("_", "-")
-            raise ValueError(f"--{flag} must be {low:,} to {high:,}, got {value:,}.")
+    check_ranges(args, ranges)
 
 
 def print_table(result: Figures) -> None:

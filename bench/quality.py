@@ -21,6 +21,7 @@ from bench.figures import (
     SURE,
     Draw,
     Figures,
+    check_ranges,
     make_reference,
     measure_model,
     measure_real,
@@ -134,11 +135,7 @@ def check_flags(args: argparse.Namespace) -> None:
         "batch_size": (1, 10_000),
         "seed": (0, MOST_SEED),
     }
-    for name, (low, high) in ranges.items():
-        value = getattr(args, name)
-        if not low <= value <= high:
-            flag = name.replace("_", "-")
-            raise ValueError(f"--{flag} must be {low:,} to {high:,}, got {value:,}.")
+    check_ranges(args, ranges)
     if args.temperature is not None and not 0 <= args.temperature < float("inf"):
         raise ValueError(f"--temperature must be finite and 0 or more, got {args.temperature}.")
 

@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +85,12 @@ def minutes_until(loss: float, times: Sequence[float], reached: Sequence[float])
         >>> minutes_until(57.0, [5.0, 10.0, 15.0], [60.0, 58.0, 56.0])
         12.5
     """
-    before = None
-    for now, nats in zip(times, reached, strict=True):
-        if nats <= loss:
-            if before is None:
-                return now
-            share = (before[1] - loss) / (before[1] - nats)
-            return before[0] + share * (now - before[0])
-        before = (now, nats)
+    looks = list(zip(times, reached, strict=True))
+    if reached[0] <= loss:
+        return times[0]
+    for (before, above), (after, below) in pairwise(looks):
+        if below <= loss:
+            return before + (above - loss) / (above - below) * (after - before)
     return None
 
 

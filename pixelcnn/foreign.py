@@ -1,6 +1,7 @@
 """What comes from outside: small files that may be damaged or hostile, and values within a sentence."""
 
 import json
+import math
 import operator
 import reprlib
 from pathlib import Path
@@ -21,17 +22,30 @@ def short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def whole(value: Any) -> int | None:
-    """The value as an int; None if it is no whole number. True and False are none.
+def whole(name: str, value: Any, low: int, high: float = math.inf) -> int:
+    """The value as an int.
+
+    Args:
+        name: of the argument that it is.
+        value: True and False are no whole numbers.
+        low, high: the least and the most that it may be.
+
+    Raises:
+        ValueError: in one sentence, if it is no whole number, or out of range.
 
     Example:
-        >>> whole(7), whole(7.0), whole(True)
-        (7, None, None)
+        >>> whole("rows", 7.5, 0, 28)
+        Traceback (most recent call last):
+        ValueError: rows must be a whole number from 0 to 28, got 7.5.
     """
     try:
-        return None if isinstance(value, bool) else operator.index(value)
+        number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        return None
+        number = None
+    if number is None or not low <= number <= high:
+        allowed = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise ValueError(f"{name} must be a whole number {allowed}, got {short(value)}.")
+    return number
 
 
 def _read(path: Path) -> bytes:

@@ -183,6 +183,7 @@ def test_tops_are_read_and_completed_under_the_condition(monkeypatch):
         (["--limit", "0"], "--limit must be 1 to 10,000, got 0."),
         (["--drawings", "0"], "--drawings must be 1 to 10,000, got 0."),
         (["--batch-size", "0"], "--batch-size must be 1 to 10,000, got 0."),
+        (["--seed", "-1"], "--seed must be 0 to 4,000, got -1."),
         (["--seed", "4001"], "--seed must be 0 to 4,000, got 4,001."),
         ([], "nowhere has no config.json: give a folder that holds a model."),
     ],

@@ -182,7 +182,8 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (320, "dark")])
+@themes
+@pytest.mark.parametrize("width", [1440, 320])
 def test_axe_finds_no_fault_in_a_lesson_a_comparison_or_the_tour(visit, width, scheme):
     found = {}
     for query, there in STATES.items():

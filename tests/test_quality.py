@@ -221,6 +221,7 @@ def test_greys_are_judged_by_their_upper_half():
         (["--samples", "1"], "--samples must be 2 to 1,000,000, got 1."),
         (["--completions", "0"], "--completions must be 1 to 10,000, got 0."),
         (["--batch-size", "0"], "--batch-size must be 1 to 10,000, got 0."),
+        (["--seed", "-1"], "--seed must be 0 to 4,000, got -1."),
         (["--seed", "4001"], "--seed must be 0 to 4,000, got 4,001."),
         (["--temperature", "nan"], "--temperature must be finite and 0 or more, got nan."),
         (["--temperature", "-1"], "--temperature must be finite and 0 or more, got -1.0."),

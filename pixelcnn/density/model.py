@@ -19,7 +19,7 @@ from pixelcnn.data.pixels import to_input
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.density.reference import Reference
-from pixelcnn.foreign import short, whole
+from pixelcnn.foreign import short
 
 Label = int | Tensor | None
 
@@ -211,14 +211,6 @@ class PixelCNN(nn.Module):
             low, high = int(levels.min()), int(levels.max())
             if low < 0 or high >= c.levels:
                 raise ValueError(f"levels must be 0 to {c.levels - 1}, got {low} to {high}.")
-
-    def check_rows(self, rows: int, levels: Tensor) -> None:
-        """Raise a ValueError that says what is allowed, unless `levels` have that many rows."""
-        number = whole(rows)
-        if number is None or not 0 <= number <= levels.shape[2]:
-            raise ValueError(
-                f"rows must be a whole number from 0 to {levels.shape[2]}, got {short(rows)}."
-            )
 
     def expand_label(self, label: Label, batch: int) -> Tensor | None:
         """The label as (B,) on the model's device, or None for a model without classes.

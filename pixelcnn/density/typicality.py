@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.reference import SHARES, Reference
+from pixelcnn.foreign import whole
 
 
 @torch.no_grad()
@@ -74,7 +75,7 @@ def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
             "This model does not know what is usual: run python -m pixelcnn.calibrate on its folder."
         )
     model.check_levels(levels)
-    model.check_rows(rows, levels)
+    whole("rows", rows, 0, levels.shape[2])
     given = levels[:, :, :rows].to(model.device)
     if rows == 0:
         return torch.ones(len(levels), device=model.device)

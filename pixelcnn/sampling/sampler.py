@@ -78,7 +78,7 @@ class Sampler:
         seed: SupportsIndex | None = None,
     ) -> Samples:
         """Draw digits: completions of images without given rows. See `draw.generate`."""
-        _check_count(count)
+        whole("count", count, 1)
         c = self.model.config
         blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
         return self.complete(
@@ -104,7 +104,7 @@ class Sampler:
             posterior: what `digit_posterior` says of the same images and rows, where that is known already.
         """
         model = self.model
-        _check_count(count)
+        whole("count", count, 1)
         _check_rows(model, levels, rows)
         _check_temperature(temperature)
         seed = check_seed(seed)
@@ -205,12 +205,7 @@ def check_seed(seed: SupportsIndex | None) -> int:
     """
     if seed is None:
         return int(torch.randint(2**31, ()))
-    value = whole(seed)
-    if value is None or not 0 <= value < SEED_LIMIT:
-        raise ValueError(
-            f"seed must be a whole number from 0 to {SEED_LIMIT - 1}, got {short(seed)}."
-        )
-    return value
+    return whole("seed", seed, 0, SEED_LIMIT - 1)
 
 
 def _full_precision(model: PixelCNN) -> torch.autocast:
@@ -228,12 +223,6 @@ def _check_temperature(temperature: float) -> None:
         raise ValueError(f"temperature must be finite and 0 or more, got {short(temperature)}.")
 
 
-def _check_count(count: int) -> None:
-    number = whole(count)
-    if number is None or number < 1:
-        raise ValueError(f"count must be a whole number of at least 1, got {short(count)}.")
-
-
 def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
     model.check_levels(levels)
     c = model.config
@@ -241,4 +230,4 @@ def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
         raise ValueError("levels must hold at least one image, got none.")
     if levels.shape[2] != c.height:
         raise ValueError(f"levels must have {c.height} rows, got {levels.shape[2]}.")
-    model.check_rows(rows, levels)
+    whole("rows", rows, 0, c.height)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pixelcnn import foreign
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.foreign import short
 from pixelcnn.sampling.sampler import SEED_LIMIT
@@ -18,9 +19,7 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     """An integer from `low` to `high`; 7.0 counts, as JSON does not tell it from 7."""
     if type(value) is float and value.is_integer():
         value = int(value)
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {short(value)}.")
-    return value
+    return foreign.whole(name, value, low, high)
 
 
 def real(name: str, value: Any, low: float, high: float) -> float:
