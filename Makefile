@@ -20,7 +20,7 @@ fast:  ## the tests of a minute
 	$(PYTHON) -m pytest -m "not slow and not browser"
 
 test:  ## all tests; MNIST_DIR names a folder with MNIST
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 page:  ## the page, at http://localhost:8000
 	$(PYTHON) -m http.server

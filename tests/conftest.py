@@ -29,6 +29,12 @@ from tests.page_browser import finger, no_simd, scripts, tab, visit  # noqa: E40
 __all__ = ["finger", "hub", "no_simd", "scripts", "tab", "visit"]
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that at the end of a run in several processes all have work."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_unconfigure():
     HUB.close()
     HF_HOME.cleanup()
