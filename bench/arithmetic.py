@@ -3,8 +3,9 @@
 Counted from the config of a gated model, for images of one channel, by these rules. The vertical stack runs
 once a row, the horizontal one once a pass. A digit takes 24 rows and 54 passes, as its blank rows are looked
 up. Each of eight completions of a top of 14 rows takes 14 rows and 34 passes. The posterior of such a top
-runs both stacks over 14 rows for each class; the vertical blocks that do not know the class run once for
-all. Prints a table and ends in one JSON line.
+runs both stacks over 14 rows for each class, and once more as what is no digit where `typicality.json` has
+that; the vertical blocks that do not know the class run once for all. Prints a table and ends in one JSON
+line.
 """
 
 import argparse
@@ -15,8 +16,9 @@ from pathlib import Path
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.likelihood import make_likelihood
 from pixelcnn.density.networks import GatedNetwork
+from pixelcnn.density.reference import Reference
 from pixelcnn.refusals import one_sentence
-from pixelcnn.store.folder import CONFIG, locate
+from pixelcnn.store.folder import CONFIG, TYPICALITY, locate
 
 DIGIT_ROWS, DIGIT_PASSES = 24, 54
 TOP_ROWS, COMPLETIONS, COMPLETION_PASSES = 14, 8, 34
@@ -39,10 +41,10 @@ class Arithmetic:
         one = width * (TOP_ROWS * self.vertical + COMPLETION_PASSES * self.horizontal)
         return COMPLETIONS * one
 
-    def posterior(self, width: int, classes: int) -> int:
-        """Of the posterior of a top."""
+    def posterior(self, width: int, conditions: int) -> int:
+        """Of the posterior of a top, read as so many conditions."""
         each = self.vertical - self.shared + self.horizontal
-        return width * TOP_ROWS * (self.shared + classes * each)
+        return width * TOP_ROWS * (self.shared + conditions * each)
 
 
 def count(config: ModelConfig) -> Arithmetic:
@@ -78,12 +80,15 @@ def main() -> None:
     results = {}
     for folder in args.weights:
         with one_sentence():
-            config = ModelConfig.load(locate(folder)[0] / CONFIG)
+            weights, _ = locate(folder)
+            config = ModelConfig.load(weights / CONFIG)
+            usual = weights / TYPICALITY
+            outliers = Reference.load(usual).outliers if usual.is_file() else {}
         each = count(config)
         figures = {
             "digit": each.digit(config.width),
             "completions": each.completions(config.width),
-            "posterior": each.posterior(config.width, max(1, config.num_classes)),
+            "posterior": each.posterior(config.width, max(1, config.num_classes) + bool(outliers)),
         }
         results[str(folder)] = figures
         giga = {name: value / 1e9 for name, value in figures.items()}

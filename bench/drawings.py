@@ -13,7 +13,7 @@ from pixelcnn.data.freehand import (
     Hand,
     draw,
     keep_on_pad,
-    paint,
+    paint_greys,
     trace,
 )
 from pixelcnn.data.freehand.hand import PAGE_PEN, THIN
@@ -113,7 +113,7 @@ def _letter(strokes: tuple[tuple[tuple[float, float], ...], ...]) -> Tensor:
     pairs = [pair for points in strokes for pair in pairwise(points)]
     box = torch.tensor(LETTER_BOX)
     segments = (torch.tensor(pairs) - 0.5) * box + 14
-    return _to_greys(segments[None], torch.tensor([2.5]))
+    return paint_greys(segments[None], torch.tensor([2.5]))
 
 
 def draw_scribbles(count: int, seed: int) -> Tensor:
@@ -144,14 +144,7 @@ def draw_scribbles(count: int, seed: int) -> Tensor:
     side = room * uniform(0.5, 1.0, 2, 1)
     corner = pen[:, None, None] / 2 + (room - side) * uniform(0, 1, 2, 1)
     points = (corner + side * (curve - low) / (high - low)).mT  # (N, points, 2)
-    return _to_greys(torch.stack([points[:, :-1], points[:, 1:]], 2), pen)
-
-
-def _to_greys(segments: Tensor, pen: Tensor) -> Tensor:
-    """Segments (N, S, 2, 2) drawn by pens (N,), as greys (N, 1, 28, 28)."""
-    shown = torch.ones(segments.shape[:2], dtype=torch.bool)
-    cover = paint(segments, shown, pen, torch.Size((28, 28)))
-    return (255 * cover).round().to(torch.uint8)[:, None]
+    return paint_greys(torch.stack([points[:, :-1], points[:, 1:]], 2), pen)
 
 
 def top_rows(ink: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ function read(files) {
   const config = parseJson(bytes("config.json"), "config.json");
   const checked = checkModel(config, bytes("model.safetensors"));
   if (files["typicality.json"] === undefined) return;
-  new Reference(parseJson(bytes("typicality.json"), "typicality.json"), checked.config);
+  const values = parseJson(bytes("typicality.json"), "typicality.json");
+  const { outliers } = new Reference(values, checked.config);
+  checkModel(config, bytes("model.safetensors"), outliers);
 }
 
 let count = 0;

@@ -170,6 +170,25 @@ def _numbers(files: Files, chance: random.Random) -> None:
     files[WEIGHTS] = bytes(data)
 
 
+def _outliers(files: Files, chance: random.Random) -> None:
+    """The embeddings of what is no digit: a row of another name, size or kind, or a wild number in it."""
+    values = json.loads(files[TYPICALITY])
+    rows = values["outliers"]
+    name = chance.choice(sorted(rows))
+    kind = chance.randrange(5)
+    if kind == 0:
+        rows[chance.choice((*TEXTS, "__proto__", "network.more"))] = rows.pop(name)
+    elif kind == 1:
+        rows[name] = chance.choice((rows[name][1:], [*rows[name], 0.0], [rows[name]]))
+    elif kind == 2:
+        rows[name][chance.randrange(len(rows[name]))] = chance.choice((1e39, 1e999, wild(chance)))
+    elif kind == 3:
+        del rows[name]
+    else:
+        rows[name] = wild(chance)
+    files[TYPICALITY] = _text(values)
+
+
 MUTATIONS: dict[str, Mutation] = {
     "config: bytes": _bytes(CONFIG),
     "config: a field": _fields(CONFIG),
@@ -179,6 +198,7 @@ MUTATIONS: dict[str, Mutation] = {
     "weights: numbers": _numbers,
     "typicality: bytes": _bytes(TYPICALITY),
     "typicality: a field": _fields(TYPICALITY),
+    "typicality: what is no digit": _outliers,
 }
 
 

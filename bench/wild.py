@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 import pixelcnn
+from pixelcnn.density.outliers import mean_embeddings
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.store.folder import TYPICALITY, save, sha256
 
@@ -95,10 +96,12 @@ def toy_models(
 
 def save_toys(folder: Path) -> None:
     """The toy models as a folder of weights, the first with a `typicality.json`."""
-    for name, model in toy_models().items():
+    models = toy_models()
+    for name, model in models.items():
         save(model, folder / name)
-    nats = torch.linspace(0, 100, len(SHARES)).repeat(8, 1)
-    Reference(nats, True, 1, sha256(folder / "binary")).save(folder / "binary" / TYPICALITY)
+    nats, binary = torch.linspace(0, 100, len(SHARES)).repeat(8, 1), folder / "binary"
+    outliers = mean_embeddings(models["binary"])
+    Reference(nats, True, 1, sha256(binary), outliers).save(binary / TYPICALITY)
 
 
 def is_sentence(text: str) -> bool:

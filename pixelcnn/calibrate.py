@@ -1,26 +1,36 @@
 """`python -m pixelcnn.calibrate FOLDER --data-dir DIR`: measure what is usual, for `pixelcnn.typicality`.
 
-Writes `typicality.json` beside the weights: the likelihoods of validation images, drawn free-hand for a model
-that knows two hands. Prints, for some numbers of rows, the nats that one drawing in a hundred exceeds.
+Fits the condition of what is no digit, where the model is told a class or a hand, and then ranks validation
+images, drawn free-hand for a model that knows two hands. Writes `typicality.json` beside the weights, which
+stay as they are. Prints, for some numbers of rows, the surprise that one drawing in a hundred exceeds.
 """
 
 import argparse
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
+from pixelcnn.config import MOST_SEED
 from pixelcnn.data.datasets import (
     evaluation_levels,
     freehand_images,
     load_images,
+    to_levels,
 )
+from pixelcnn.data.outliers import draw_outliers
 from pixelcnn.density.model import CHUNK
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.density.typicality import measure_reference
 from pixelcnn.devices import autocast, pick_device
 from pixelcnn.evaluate import what_to_measure
+from pixelcnn.foreign import whole
 from pixelcnn.refusals import one_sentence
 from pixelcnn.store.folder import TYPICALITY, load_folder, locate, sha256
+from pixelcnn.training.outliers import fit_outliers
+
+BATCH = 24  # outliers in a step
+MOST_OUTLIERS = 1_000_000
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,6 +40,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("weights", type=Path, help="folder with config.json and model.safetensors")
     add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
     add("--limit", type=int, default=2_000, metavar="N", help="N validation images at even steps")
+    add(
+        "--outliers",
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="drawings to fit what is no digit to; 0: rank by the likelihood of digits alone",
+    )
+    add("--seed", type=int, default=0, help="of these drawings")
     add("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of products")
     add("--device", help="cpu, cuda, ...; default: a GPU if there is one")
     return parser.parse_args(argv)
@@ -42,9 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         reference = run(args)
     rare = SHARES.index(0.99)
     for rows in range(4, len(reference.nats), 4):
-        print(
-            f"{rows:3} rows: one drawing in 100 takes more than {reference.nats[rows, rare]:.1f} nats"
-        )
+        print(f"{rows:3} rows: one drawing in 100 exceeds {reference.nats[rows, rare]:.1f} nats")
 
 
 def run(args: argparse.Namespace) -> Reference:
@@ -53,17 +69,32 @@ def run(args: argparse.Namespace) -> Reference:
     Raises:
         ValueError, OSError, RuntimeError: in one sentence, if a flag, the weights or the data are not usable.
     """
+    whole("outliers", args.outliers, 0, MOST_OUTLIERS)
+    whole("seed", args.seed, 0, MOST_SEED)
     folder, _ = locate(args.weights)
     device = pick_device(args.device)
     model = load_folder(folder, device, reference=False)  # what lies there may be of other weights
     dataset, binarization = what_to_measure(folder, model.config.levels)
-    images = load_images(dataset, args.data_dir, "validation", device).every(args.limit)
+    levels = model.config.levels
+    usual = load_images(dataset, args.data_dir, "validation", device).every(args.limit)
     if model.config.freehand:
-        images = freehand_images(images, "validation")
-    levels = evaluation_levels(images, model.config.levels, binarization, "validation")
+        usual = freehand_images(usual, "validation")
+    usual_levels = evaluation_levels(usual, levels, binarization, "validation")
+    outliers = {}
+    if args.outliers and model.config.num_conditions:
+        images = load_images(dataset, args.data_dir, "train")
+        generator = torch.Generator().manual_seed(args.seed)
+        drawn = draw_outliers(images, args.outliers, generator)
+        batches = to_levels(drawn, levels, binarization, generator).split(BATCH)
+        outliers = fit_outliers(model, batches, precision=args.precision)
     with autocast(device, args.precision):
-        batches = (part.long() for part in tqdm(levels.split(CHUNK), unit="batch", disable=None))
-        reference = measure_reference(model, batches, weights_sha256=sha256(folder))
+        parts = tqdm(usual_levels.split(CHUNK), "digits", unit="batch", disable=None)
+        reference = measure_reference(
+            model,
+            (part.long() for part in parts),
+            outliers=outliers,
+            weights_sha256=sha256(folder),
+        )
     reference.save(folder / TYPICALITY)
     return reference
 

@@ -358,6 +358,18 @@ test("answers for Python", () =>
     }
     const damaged = { ...reference, nats: reference.nats.slice(1) };
     assert.throws(() => pool.calibrate("toy", damaged), /typicality.json is damaged/);
+    const [[name, row]] = Object.entries(reference.outliers);
+    for (const wrong of [
+      { [name]: row },
+      { ...reference.outliers, [name]: row.slice(1) },
+      7,
+      "no",
+    ]) {
+      const other = { ...reference, outliers: wrong };
+      assert.throws(() => pool.calibrate("toy", other), /typicality.json is damaged/);
+    }
+    const wild = { ...reference.outliers, [name]: [1e39, ...row.slice(1)] }; // not finite as float32
+    assert.throws(() => pool.calibrate("toy", { ...reference, outliers: wild }), /is damaged/);
     const plain = (_, value) => (ArrayBuffer.isView(value) ? [...value] : value);
     writeFileSync(process.env.ANSWERS_OUT, JSON.stringify(answers, plain));
   }));

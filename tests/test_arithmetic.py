@@ -1,13 +1,19 @@
 """The count of multiply-adds against PyTorch's own counter."""
 
+import json
+import sys
+
 import pytest
 import torch
 
-from bench.arithmetic import count
+from bench.arithmetic import count, main
 from bench.nats_and_products import PAGE, read_runs
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.networks import GatedNetwork
+from pixelcnn.density.outliers import mean_embeddings
+from pixelcnn.density.typicality import measure_reference
+from pixelcnn.store.folder import TYPICALITY, save
 from tests.toys import exactly, random_levels
 
 FIELDS = {"inner_dim": 6, "horizontal_dim": 5, "dilations": (1, 2, 4), "num_classes": 3}
@@ -40,6 +46,25 @@ def test_the_count_is_that_of_the_counter(levels, class_from):
     first = GatedNetwork.LEFT * config.horizontal_dim
     known = each.vertical - each.shared + each.horizontal - first
     assert counted(config, 3) == size * (each.shared + 3 * known + first) + further
+
+
+def test_what_is_no_digit_is_read_as_one_class_more(tmp_path, monkeypatch, capsys):
+    model = PixelCNN(ModelConfig(**FIELDS)).eval()
+    save(model, tmp_path)
+    monkeypatch.setattr(sys, "argv", ["arithmetic", str(tmp_path)])
+    figures = []
+    for outliers in (None, {}, mean_embeddings(model)):
+        if outliers is not None:
+            reference = measure_reference(
+                model, [random_levels(model.config, 2)], outliers=outliers
+            )
+            reference.save(tmp_path / TYPICALITY)
+        main()
+        figures.append(json.loads(capsys.readouterr().out.splitlines()[-1])[str(tmp_path)])
+    assert figures[0] == figures[1]
+    each = count(model.config)
+    more = 28 * 14 * (each.vertical - each.shared + each.horizontal)
+    assert figures[2] == figures[0] | {"posterior": figures[0]["posterior"] + more}
 
 
 def test_only_gated_models_are_counted():

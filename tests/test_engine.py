@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 import pixelcnn
+from pixelcnn.density.outliers import mean_embeddings
 from pixelcnn.density.typicality import measure_reference
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.store.folder import CONFIG, WEIGHTS, save
@@ -323,12 +324,18 @@ def test_wasmtime_computes_the_same_bits_on_the_weights(folder):
 
 @pytest.mark.slow
 @needs_node
-def test_the_pool(tmp_path):
+@pytest.mark.parametrize(
+    "setup", [("residual", "bernoulli", 3, 1), ("gated", "bernoulli", 3, 1)], ids=lambda s: s[0]
+)
+def test_the_pool(setup, tmp_path):
     """Node's own tests of it; some answers are compared with Python's."""
-    model = toy(("residual", "bernoulli", 3, 1))
+    model = toy(setup)
     save(model, tmp_path)
     drawings = random_levels(model.config, 40, seed=2)
-    reference = measure_reference(model, [drawings])
+    outliers = {
+        name: row + torch.linspace(-1, 1, len(row)) for name, row in mean_embeddings(model).items()
+    }
+    reference = measure_reference(model, [drawings], outliers=outliers)
     reference.save(tmp_path / "typicality.json")
     out = tmp_path / "answers.json"
     run = subprocess.run(

@@ -149,7 +149,14 @@ def test_a_huge_config_is_refused_at_once(folder):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"images": 1e999}, {"nats": [[2**70]]}, {"nats": wild.nested(300)}, {"shares": 1}],
+    [
+        {"images": 1e999},
+        {"nats": [[2**70]]},
+        {"nats": wild.nested(300)},
+        {"shares": 1},
+        {"outliers": {"a": [1e39]}},
+        {"outliers": wild.nested(300)},
+    ],
     ids=lambda value: next(iter(value)),
 )
 def test_a_wild_typicality_is_refused(folder, wrong):

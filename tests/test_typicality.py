@@ -1,6 +1,7 @@
 """How usual a drawing is: quantiles of likelihoods, their file, and the command that measures them."""
 
 import copy
+import json
 import math
 
 import pytest
@@ -8,8 +9,9 @@ import torch
 
 import pixelcnn
 from pixelcnn import calibrate
+from pixelcnn.density.outliers import mean_embeddings, outlier_log_prob
 from pixelcnn.density.reference import SHARES, Reference
-from pixelcnn.density.typicality import measure_reference, nats_by_rows
+from pixelcnn.density.typicality import measure_reference, nats_by_rows, surprise_by_rows
 from pixelcnn.store.folder import TYPICALITY, load_folder, save, sha256
 from tests.toys import exactly, random_levels, toy_config, wild_model, write_mnist
 
@@ -74,6 +76,23 @@ def test_drawings_are_asked_in_peoples_hand_with_the_reference_of_the_rows():
     )
 
 
+def test_surprise_is_what_is_left_of_the_nats_of_what_is_no_digit():
+    model = toy()
+    outliers = mean_embeddings(model)
+    levels = random_levels(model.config, 4)
+    plain = nats_by_rows(model, levels, freehand=True)
+    assert surprise_by_rows(model, levels, freehand=True, outliers={}).equal(plain)
+    surprise = surprise_by_rows(model, levels, freehand=True, outliers=outliers)
+    assert (surprise[:, 0] == 0).all()
+    for rows in range(1, 7):
+        other = -outlier_log_prob(model, levels[:, :, :rows], outliers).sum((1, 2, 3))
+        wanted = plain[:, rows].float() - other
+        torch.testing.assert_close(surprise[:, rows].float(), wanted, rtol=1e-4, atol=1e-4)
+    model.reference = measure_reference(model, [random_levels(model.config, 60)], outliers=outliers)
+    order = surprise[:, 3].argsort()
+    assert (pixelcnn.typicality(model, levels, 3)[order].diff() <= 1e-6).all()
+
+
 def test_what_cannot_be_asked_is_said_in_one_sentence():
     model = toy()
     levels = random_levels(model.config, 1)
@@ -94,11 +113,16 @@ def test_the_file_is_read_with_the_weights_that_it_was_measured_on(tmp_path):
     save(model, tmp_path)
     assert load_folder(tmp_path).reference is None
     measured = measure_reference(
-        model, [random_levels(model.config, 20)], weights_sha256=sha256(tmp_path)
+        model,
+        [random_levels(model.config, 20)],
+        outliers=mean_embeddings(model),
+        weights_sha256=sha256(tmp_path),
     )
     measured.save(tmp_path / TYPICALITY)
     read = load_folder(tmp_path).reference
     torch.testing.assert_close(read.nats, measured.nats, atol=1e-4, rtol=0)
+    assert read.outliers.keys() == measured.outliers.keys() != set()
+    assert all(row.equal(measured.outliers[name]) for name, row in read.outliers.items())
     assert (read.freehand, read.images) == (True, 20)
     with torch.no_grad():
         next(model.parameters()).add_(1)
@@ -107,6 +131,47 @@ def test_the_file_is_read_with_the_weights_that_it_was_measured_on(tmp_path):
     assert not (tmp_path / TYPICALITY).exists()  # of other weights
     (tmp_path / TYPICALITY).write_text(kept)
     with pytest.raises(ValueError, match="is of other weights: delete it, or measure it again"):
+        load_folder(tmp_path)
+
+
+def test_a_file_from_before_there_were_outliers_is_read(tmp_path):
+    model = toy()
+    save(model, tmp_path)
+    levels = random_levels(model.config, 20)
+    measure_reference(model, [levels], weights_sha256=sha256(tmp_path)).save(tmp_path / TYPICALITY)
+    values = json.loads((tmp_path / TYPICALITY).read_text())
+    del values["outliers"]
+    (tmp_path / TYPICALITY).write_text(json.dumps(values))
+    assert load_folder(tmp_path).reference.outliers == {}
+    assert pixelcnn.typicality(load_folder(tmp_path), levels, 3).shape == (20,)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda rows: rows | {"more": [1.0]}, "is of other weights"),
+        (lambda rows: dict(list(rows.items())[1:]), "is of other weights"),
+        (lambda rows: {name: row[1:] for name, row in rows.items()}, "is of other weights"),
+        (lambda rows: {name: [row] for name, row in rows.items()}, "is of other weights"),
+        (lambda rows: dict.fromkeys(rows, "many"), "is damaged"),
+        (lambda rows: {name: [1e999, *row[1:]] for name, row in rows.items()}, "is damaged"),
+        (lambda rows: 7, "is damaged"),
+    ],
+)
+def test_outliers_of_another_model_are_refused(tmp_path, change, why):
+    model = toy()
+    save(model, tmp_path)
+    measure_reference(
+        model,
+        [random_levels(model.config, 20)],
+        outliers=mean_embeddings(model),
+        weights_sha256=sha256(tmp_path),
+    ).save(tmp_path / TYPICALITY)
+    values = json.loads((tmp_path / TYPICALITY).read_text())
+    values["outliers"] = change(values["outliers"])
+    (tmp_path / TYPICALITY).write_text(json.dumps(values))
+    sentence = f"{tmp_path / TYPICALITY} {why}: delete it, or measure it again."
+    with pytest.raises(ValueError, match=exactly(sentence)):
         load_folder(tmp_path)
 
 
@@ -129,8 +194,9 @@ def test_the_command_measures_validation_images(tmp_path, capsys):
     model = toy(num_classes=10, height=28, width=28)
     save(model, tmp_path / "model")
     flags = ["--data-dir", str(tmp_path), "--limit", "40", "--precision", "fp32"]
+    flags += ["--outliers", "60"]
     calibrate.main([str(tmp_path / "model"), *flags])
-    assert "28 rows: one drawing in 100 takes more than" in capsys.readouterr().out
+    assert "28 rows: one drawing in 100 exceeds" in capsys.readouterr().out
     reference = load_folder(tmp_path / "model").reference
     assert (reference.images, reference.freehand) == (40, True)
     assert reference.nats.shape == (29, len(SHARES))
@@ -139,6 +205,14 @@ def test_the_command_measures_validation_images(tmp_path, capsys):
         calibrate.main([str(tmp_path / "model"), *flags, "--limit", "0"])
     kept = load_folder(tmp_path / "model").reference
     assert kept.nats.equal(reference.nats)  # a wrong flag loses nothing
+    with pytest.raises(
+        SystemExit, match=exactly("outliers must be a whole number from 0 to 1000000, got -1.")
+    ):
+        calibrate.main([str(tmp_path / "model"), *flags, "--outliers", "-1"])
+    calibrate.main([str(tmp_path / "model"), *flags, "--outliers", "0"])
+    plain = load_folder(tmp_path / "model").reference
+    assert plain.outliers == {} != reference.outliers
+    assert not plain.nats.equal(reference.nats)
     Reference(kept.nats, True, 40, "of other weights").save(tmp_path / "model" / TYPICALITY)
     calibrate.main([str(tmp_path / "model"), *flags])
     assert load_folder(tmp_path / "model").reference.nats.equal(reference.nats)

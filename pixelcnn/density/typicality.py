@@ -1,9 +1,10 @@
-"""How usual a drawing is: its likelihood, ranked among those of drawings that the model was not fitted to.
+"""How usual a drawing is: how surprising, ranked among drawings of digits that the model was not fitted to.
 
--log p of the rows given depends on how many they are, so there is a ranking for every number of rows. The
-likelihood alone says little of an image: two images of one kind may differ by tens of nats. Its quantile says
-how many drawings of digits are as improbable (Nalisnick et al. 2019, arXiv:1906.02994, section 3, test
-typicality of batches; this is the one-sided test of a single image).
+The surprise is -log p of the rows given, less that of what is no digit (`outliers.py`), where this is known:
+a likelihood ratio. It depends on how many rows they are, so there is a ranking for every number of rows. The
+value alone says little of an image: two images of one kind may differ by tens of nats. Its quantile says how
+many drawings of digits are as surprising (Nalisnick et al. 2019, arXiv:1906.02994, section 3, test typicality
+of batches; this is the one-sided test of a single image).
 """
 
 import math
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor
 
 from pixelcnn.density.model import PixelCNN
-from pixelcnn.density.reference import SHARES, Reference
+from pixelcnn.density.outliers import outlier_log_prob
+from pixelcnn.density.reference import SHARES, Embeddings, Reference
 from pixelcnn.foreign import whole
 
 
@@ -38,20 +40,52 @@ def nats_by_rows(model: PixelCNN, levels: Tensor, *, freehand: bool) -> Tensor:
     return torch.cat([joint.new_zeros(len(joint), 1), -joint], 1)
 
 
+@torch.no_grad()
+def surprise_by_rows(
+    model: PixelCNN, levels: Tensor, *, freehand: bool, outliers: Embeddings
+) -> Tensor:
+    """-log p of the first rows of images, less that of what is no digit, for every number of rows at once.
+
+    Args:
+        model: in eval mode.
+        levels: (B, C, rows, W) integers 0..K-1.
+        freehand: in which of the two hands.
+        outliers: the condition of what is no digit; if empty, nothing is subtracted.
+
+    Returns:
+        (B, rows + 1) nats; of 0 rows they are 0.
+    """
+    nats = nats_by_rows(model, levels, freehand=freehand)
+    if outliers:
+        each = outlier_log_prob(model, levels, outliers).double()
+        nats[:, 1:] += each.sum((1, 3)).cumsum(-1)
+    return nats
+
+
 def measure_reference(
-    model: PixelCNN, batches: Iterable[Tensor], *, weights_sha256: str = ""
+    model: PixelCNN,
+    batches: Iterable[Tensor],
+    *,
+    outliers: Embeddings | None = None,
+    weights_sha256: str = "",
 ) -> Reference:
     """Rank drawings of digits that the model was not fitted to.
 
     Args:
         model: in eval mode.
         batches: levels (B, C, H, W) of the drawings: free-hand ones, if the model knows two hands.
+        outliers: the condition of what is no digit, if one was fitted.
         weights_sha256: of the model's file.
     """
-    freehand = model.config.freehand
-    nats = torch.cat([nats_by_rows(model, levels, freehand=freehand) for levels in batches])
+    freehand, outliers = model.config.freehand, outliers or {}
+    nats = torch.cat(
+        [
+            surprise_by_rows(model, levels, freehand=freehand, outliers=outliers)
+            for levels in batches
+        ]
+    )
     quantiles = nats.quantile(torch.tensor(SHARES, dtype=nats.dtype, device=nats.device), dim=0)
-    return Reference(quantiles.T.float().cpu(), freehand, len(nats), weights_sha256)
+    return Reference(quantiles.T.float().cpu(), freehand, len(nats), weights_sha256, outliers)
 
 
 def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
@@ -63,7 +97,7 @@ def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
         rows: how many are given, 0 to H.
 
     Returns:
-        (B,): the share of drawings of digits whose first rows are at least as improbable, 0 to 1. A model
+        (B,): the share of drawings of digits whose first rows are at least as surprising, 0 to 1. A model
         that knows two hands is asked in people's hand.
 
     Raises:
@@ -79,5 +113,5 @@ def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
     given = levels[:, :, :rows].to(model.device)
     if rows == 0:
         return torch.ones(len(levels), device=model.device)
-    nats = nats_by_rows(model, given, freehand=reference.freehand)[:, rows]
-    return reference.typicality(nats.float(), rows)
+    nats = surprise_by_rows(model, given, freehand=reference.freehand, outliers=reference.outliers)
+    return reference.typicality(nats[:, rows].float(), rows)

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from pixelcnn.config import ModelConfig
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.outliers import mean_embeddings
 from pixelcnn.density.reference import Reference
 from pixelcnn.devices import pick_device
 from pixelcnn.files import write_whole, writing
@@ -125,15 +126,20 @@ def load_folder(
             raise ValueError(f"{path} holds a number that is not finite: see {name}.")
     model.load_state_dict(state)
     if reference:
-        model.reference = _reference(folder, config)
+        model.reference = _reference(folder, model)
     return model.to(device).eval()
 
 
-def _reference(folder: Path, config: ModelConfig) -> Reference | None:
+def _reference(folder: Path, model: PixelCNN) -> Reference | None:
     path = folder / TYPICALITY
     if not path.is_file():
         return None
     reference = Reference.load(path)
-    if len(reference.nats) != config.height + 1 or reference.weights_sha256 != sha256(folder):
+    told, known = (
+        {name: tuple(row.shape) for name, row in embeddings.items()}
+        for embeddings in (reference.outliers, mean_embeddings(model))
+    )
+    fits = len(reference.nats) == model.config.height + 1 and told in ({}, known)
+    if not fits or reference.weights_sha256 != sha256(folder):
         raise ValueError(f"{path} is of other weights: delete it, or measure it again.")
     return reference

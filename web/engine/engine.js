@@ -15,7 +15,7 @@ const MAX_MEGABYTES = 512; // as in build.py
 /** Bytes that an instance may come to hold: weights, features of both drawings as each condition, buffers. */
 function memoryOf(c, count) {
   const blocks = c.dilations.length + 1;
-  const conditions = Math.max(1, numConditions(c));
+  const conditions = Math.max(1, numConditions(c)) + 1; // with that of what is no digit
   const images = 2 * (conditions * (blocks - c.classFrom) + blocks + 2) + blocks;
   const row = c.width * (8 * Math.ceil(c.dim / 8) + 7);
   const buffers = 200; // rows
@@ -60,11 +60,12 @@ export function finish(task) {
  * Check a model's files.
  * @param {object} config as parsed from config.json
  * @param {Uint8Array} weights the bytes of model.safetensors
+ * @param {Object<string, Float32Array> | null} [outliers] the condition of what is no digit: see `Reference`
  * @throws {Refusal} in one sentence, if they are damaged, do not fit each other or need too much memory
  */
-export function checkModel(config, weights) {
-  const c = readConfig(config);
-  const { left, tensors } = readTensors(c, weights);
+export function checkModel(config, weights, outliers = null) {
+  const c = { ...readConfig(config), outliers: outliers !== null };
+  const { left, tensors } = readTensors(c, weights, outliers);
   const count = tensors.reduce((sum, each) => sum + each.length, 0) / 4;
   const megabytes = Math.ceil(memoryOf(c, count) / 2 ** 20);
   if (megabytes > MAX_MEGABYTES) {
@@ -106,10 +107,11 @@ export class Engine {
    * @param {WebAssembly.Module} module compiled from engine.wasm
    * @param {object} config as parsed from config.json
    * @param {Uint8Array} weights the bytes of model.safetensors
+   * @param {Object<string, Float32Array> | null} [outliers] as for `checkModel`
    * @throws {Refusal} as `checkModel`
    */
-  constructor(module, config, weights) {
-    const checked = checkModel(config, weights);
+  constructor(module, config, weights, outliers = null) {
+    const checked = checkModel(config, weights, outliers);
     this.config = checked.config;
     this.size = this.config.channels * this.config.height * this.config.width;
     this.#wasm = new WebAssembly.Instance(module).exports;
@@ -118,7 +120,7 @@ export class Engine {
 
   #load({ config: c, left, tensors, count }) {
     const wasm = this.#wasm;
-    const conditions = numConditions(c);
+    const conditions = numConditions(c) + Number(c.outliers);
     const address = wasm.tensors(count);
     // The fields of `Config` in src/model.h.
     const fields = [
@@ -188,7 +190,7 @@ export class Engine {
 
   /**
    * Read the first rows of the drawing given, as some classes. A task: it yields between rows.
-   * @param {{rows: number, labels?: (number | null)[], freehand?: boolean}} request
+   * @param {{rows: number, labels?: (number | null)[], freehand?: boolean}} request; a label may be `OUTLIER`
    * @returns {Generator<void, number[]>} log p(rows | label) in nats, of each label
    */
   *read({ rows, labels = this.labels, freehand = false }) {

@@ -13,7 +13,7 @@ import {
   posteriorByPixel,
   uniformPosterior,
 } from "./mixture.js";
-import { check } from "./requests.js";
+import { check, OUTLIER } from "./requests.js";
 import { MAX_JSON, MAX_WEIGHTS, parseJson, short } from "./tensors.js";
 import { Reference } from "./typicality.js";
 
@@ -280,10 +280,17 @@ export class Pool {
     const checked = checkModel(config, weights);
     const module = await this.#compiled();
     this.random ??= new Random(module);
-    for (const slot of this.slots) slot.forget(model);
-    const files = { module, config, weights };
+    const files = { module, config, weights, outliers: null };
     this.#models.set(model, { files, config: checked.config, reference: null });
-    for (const slot of this.slots) slot.bring(model); // so that the first task need not wait for it
+    this.#bring(model);
+  }
+
+  /** Give the workers the files of a model anew, so that its next task need not wait for them. */
+  #bring(model) {
+    for (const slot of this.slots) {
+      slot.forget(model);
+      slot.bring(model);
+    }
   }
 
   /** The engine's module. What failed is tried anew. */
@@ -308,8 +315,12 @@ export class Pool {
    * @throws {Refusal} in one sentence, if it is damaged or another model's
    */
   calibrate(model, reference) {
-    const config = this.config(model);
-    this.#models.get(model).reference = new Reference(reference, config);
+    const read = new Reference(reference, this.config(model));
+    const known = this.#models.get(model);
+    known.reference = read;
+    if (!read.outliers) return;
+    known.files = { ...known.files, outliers: read.outliers };
+    this.#bring(model);
   }
 
   /** What a worker needs of a model. */
@@ -372,9 +383,9 @@ export class Pool {
     return this.queue.splice(Math.max(own, 0), 1)[0];
   }
 
-  /** The worker that reads a class. */
+  /** The worker that reads a class; the last one reads as what is no digit. */
   #reader(label) {
-    return this.slots[(label ?? 0) % this.slots.length];
+    return this.slots.at((label ?? 0) % this.slots.length);
   }
 
   /** Have a task done, by one worker or by any; null if it was dropped. */
@@ -387,13 +398,13 @@ export class Pool {
     });
   }
 
-  /** Read rows as all classes, divided among the workers. Null if dropped. */
-  async #read(lane, { model, levels, rows, freehand, traced = false }) {
+  /** Read rows as all classes, and as what is no digit if that is asked, divided among the workers. Null if dropped. */
+  async #read(lane, { model, levels, rows, freehand, traced = false, outlier = false }) {
     const { classes } = this.config(model);
     const labels = classes ? Array.from({ length: classes }, (_, k) => k) : [null];
     const message = { kind: "read", model, levels, rows, freehand, traced };
     const parts = new Map(); // worker to its labels
-    for (const label of labels) {
+    for (const label of outlier ? [...labels, OUTLIER] : labels) {
       const slot = this.#reader(label);
       parts.set(slot, [...(parts.get(slot) ?? []), label]);
     }
@@ -412,19 +423,22 @@ export class Pool {
     return {
       logProbs: each.map(({ logProb }) => logProb),
       traces: each.map(({ trace }) => trace),
+      outlier: read.get(OUTLIER)?.logProb ?? 0,
     };
   }
 
   async #posterior(lane, request) {
-    const read = await this.#read(lane, request);
-    if (!read) return null;
     const { model, rows, freehand } = request;
+    const { reference } = this.#models.get(model);
+    const ranking = reference?.freehand === freehand ? reference : null;
+    const outlier = Boolean(ranking?.outliers);
+    const read = await this.#read(lane, { ...request, outlier });
+    if (!read) return null;
     const { classes } = this.config(model);
     const known = rows ? posterior(read.logProbs) : uniformPosterior(classes);
     const nats = mixtureNats(read.logProbs);
-    const { reference } = this.#models.get(model);
-    const ranked = reference?.freehand === freehand ? reference.typicality(nats, rows) : null;
-    return { posterior: classes ? known : null, nats, typicality: ranked };
+    const typicality = ranking ? ranking.typicality(nats + read.outlier, rows) : null;
+    return { posterior: classes ? known : null, nats, typicality };
   }
 
   /** Draw digits, each as soon as a worker is free: of `labels`, by index. Null if dropped. */

@@ -1,8 +1,9 @@
 // What may be asked: every field is checked here, before a worker or WebAssembly sees it.
 
-import { Refusal, short } from "./tensors.js";
+import { numConditions, Refusal, short } from "./tensors.js";
 
 export const MAX_COUNT = 4096; // digits of one seed
+export const OUTLIER = -1; // in place of a label: what is no digit, in no hand
 const MAX_SEED = 2 ** 32 - 1;
 
 function whole(name, value, low, high) {
@@ -65,9 +66,13 @@ export function check(values, config) {
   for (const [name, value] of Object.entries(values)) RULES[name](value, config);
 }
 
-/** The index of a network's condition: which class, in which hand. The class is given, where there are any. */
+/**
+ * The index of a network's condition: which class, in which hand. The class is given, where there are any. The last
+ * one is that of what is no digit, for an engine that has it.
+ */
 export function conditionOf(label, freehand, config) {
   check({ freehand }, config);
+  if (label === OUTLIER && config.outliers) return numConditions(config);
   if (config.classes) whole("label", label, 0, config.classes - 1);
   else check({ label }, config);
   return (label ?? 0) + (freehand ? Math.max(1, config.classes) : 0);

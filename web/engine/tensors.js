@@ -208,14 +208,29 @@ function checkSpans(spans, start, end) {
   require(at === end, "The weights are damaged: they end with bytes of no tensor.");
 }
 
+/** A table with one row more. */
+function withRow(table, row) {
+  const longer = new Uint8Array(table.length + row.byteLength);
+  longer.set(table);
+  longer.set(new Uint8Array(row.buffer, row.byteOffset, row.byteLength), table.length);
+  return longer;
+}
+
+/** The tables of what a network may be told: name to how many numbers a row has. */
+export function embeddingSizes(c) {
+  const tables = wantedTensors(c, REACH).filter(([name]) => name.endsWith(".embedding.weight"));
+  return new Map(tables.map(([name, [, size]]) => [name, size]));
+}
+
 /**
  * Read a model's tensors.
  * @param {ReturnType<typeof readConfig>} c
  * @param {Uint8Array} bytes of model.safetensors
+ * @param {Object<string, Float32Array> | null} outliers rows that the tables of these names get: see `Reference`
  * @returns {{left: number, tensors: Uint8Array[]}} little-endian float32, in the engine's order
  * @throws {Refusal} in one sentence, if the file is damaged or holds another model
  */
-export function readTensors(c, bytes) {
+export function readTensors(c, bytes, outliers) {
   const [header, start] = readHeader(bytes);
   const metadata = header.has("__metadata__") ? header.get("__metadata__") : {};
   const texts = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
@@ -247,7 +262,7 @@ export function readTensors(c, bytes) {
     const tensor = new Uint8Array(bytes.subarray(from, to)); // a copy, aligned
     const finite = new Float32Array(tensor.buffer).every(Number.isFinite);
     require(finite, `The weights hold a number that is not finite: see ${name}.`);
-    return tensor;
+    return outliers?.[name] ? withRow(tensor, outliers[name]) : tensor;
   });
   return { left, tensors };
 }

@@ -1,6 +1,6 @@
 // A worker: engines by the name of their model, and one task after the other.
 //
-// In:  {module, config, weights, model}   make an engine
+// In:  {module, config, weights, outliers, model}   make an engine
 //      {drop}                             forget a model's engine
 //      {id, kind, model, ...request}      run a task: "read", "draw" or "follow" of `Engine`
 //      {cancel}                           drop the task of this id, between two rows
@@ -90,7 +90,8 @@ export function serve(port) {
     if (message.drop) engines.delete(message.drop);
     else if (message.cancel) cancelled.add(message.cancel);
     else if (message.module) {
-      engines.set(message.model, new Engine(message.module, message.config, message.weights));
+      const { model, module, config, weights, outliers } = message;
+      engines.set(model, new Engine(module, config, weights, outliers));
     } else {
       queue.push(message);
       if (!running) work();

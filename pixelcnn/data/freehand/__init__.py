@@ -19,8 +19,16 @@ themselves and thins or thickens them. A dataset is traced once; the generator t
 Positions are in pixels, as (x, y), from the pad's upper left corner: the first pixel's centre is (0.5, 0.5).
 """
 
-from pixelcnn.data.freehand.drawing import draw, paint
+from pixelcnn.data.freehand.drawing import draw, paint_greys
 from pixelcnn.data.freehand.hand import Hand, keep_on_pad, random_hands
 from pixelcnn.data.freehand.strokes import Strokes, trace
 
-__all__ = ["Hand", "Strokes", "draw", "keep_on_pad", "paint", "random_hands", "trace"]
+__all__ = [
+    "Hand",
+    "Strokes",
+    "draw",
+    "keep_on_pad",
+    "paint_greys",
+    "random_hands",
+    "trace",
+]

@@ -56,10 +56,10 @@ def _draw_line(strokes: Strokes, hand: Hand, size: torch.Size) -> Tensor:
     moved = move(hand, segments.flatten(1, 2), size) + hand.shift[:, None]
     moved = moved + torch.tensor([size[1], size[0]], device=moved.device) / 2
     shown = _cut(hand, segments.mean(2)) > 0
-    return paint(moved.unflatten(1, (-1, 2)), shown, hand.pen, size)[:, None]
+    return _paint(moved.unflatten(1, (-1, 2)), shown, hand.pen, size)[:, None]
 
 
-def paint(segments: Tensor, shown: Tensor, pen: Tensor, size: torch.Size) -> Tensor:
+def _paint(segments: Tensor, shown: Tensor, pen: Tensor, size: torch.Size) -> Tensor:
     """A pixel takes as much ink as the pen covers of it, nearly: the pen's radius less its distance.
 
     Args:
@@ -93,6 +93,13 @@ def paint(segments: Tensor, shown: Tensor, pen: Tensor, size: torch.Size) -> Ten
     drawn = torch.zeros(len(pen) * height * width, device=pen.device)
     drawn.scatter_reduce_(0, pixel.flatten(), cover.flatten(), "amax")
     return drawn.view(-1, height, width)
+
+
+def paint_greys(segments: Tensor, pen: Tensor) -> Tensor:
+    """Strokes on a pad of 28x28 pixels: segments (N, S, 2, 2), pens (N,) -> greys (N, 1, 28, 28) uint8."""
+    shown = torch.ones(segments.shape[:2], dtype=torch.bool)
+    cover = _paint(segments, shown, pen, torch.Size((28, 28)))
+    return (255 * cover).round().to(torch.uint8)[:, None]
 
 
 def _draw_ink(greys: Tensor, hand: Hand) -> Tensor:
