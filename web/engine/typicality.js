@@ -1,5 +1,4 @@
-// How usual a drawing is: its surprise, ranked among those of drawings of digits; see
-// pixelcnn/density/typicality.py.
+// How usual a drawing is: its surprise, ranked among those of digits; see pixelcnn/density/reference.py.
 
 import { embeddingSizes, Refusal } from "./tensors.js";
 

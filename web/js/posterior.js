@@ -4,7 +4,7 @@ import { makeBars } from "./bars.js";
 import { setText } from "./raster.js";
 import { readingWords } from "./words.js";
 
-const UNLIKE = 0.01; // the share of drawings of digits that are as improbable
+const UNLIKE = 0.01; // the share of drawings of digits that are as surprising
 const UNLIKE_WORDS = "Unlike any digit that the model knows";
 const WORDS = "Which digit is it?";
 const ANY = "Pick one to complete as it";
