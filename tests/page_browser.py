@@ -13,7 +13,9 @@ from playwright.sync_api import expect, sync_playwright
 from bench.browser import FLAGS
 from tests.page_server import server_url, static_url
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# Without its own windows, tabs and menus Chromium takes a quarter less time for the same page.
+SHELLS = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, SHELLS)), None)
 WAIT_MS = 20_000  # a busy machine; nothing waits longer than it has to
 
 # A desk by day, a telephone by night: what a journey has to pass on both.

@@ -123,13 +123,14 @@ def test_without_a_replica_the_answer_is_a_sentence():
 
 @pytest.mark.slow
 def test_under_load_every_answer_is_the_one_that_was_given_alone(capsys):
-    flags = ["--clients", "8", "--seconds", "3", "--crowd", "400"]
+    flags = ["--clients", "8", "--seconds", "3", "--crowd", "320"]
     load.main(["--weights", str(models_folder()), *flags])
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["answers"] >= 8
     assert result["lost"] == result["wrong"] == result["refused"] == 0
     crowd = result["crowd"]
-    assert crowd["answers"] + crowd["refused"] == 400
+    assert crowd["answers"] + crowd["refused"] == 320
+    assert crowd["refused"] > 0
     assert crowd["lost"] == crowd["wrong"] == 0
     assert all("try again" in each or "Queue is full" in each for each in crowd["sentences"])
     assert result["alone_after_crowd_ms"] < 60_000
@@ -149,8 +150,8 @@ def test_calls_of_programs_that_hang_up_are_not_run():
         return time.monotonic() - start
 
     url = server_url()
-    all_of_them = asyncio.run(seconds(url, ask, 30))
-    asyncio.run(seconds(url, hang_up, 30))
+    all_of_them = asyncio.run(seconds(url, ask, 16))
+    asyncio.run(seconds(url, hang_up, 16))
     assert asyncio.run(seconds(url, ask, 1)) < all_of_them / 3
 
 

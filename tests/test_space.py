@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -24,10 +23,10 @@ from bench.page_server import files, free_port, wait_for
 from pixelcnn import space
 from pixelcnn.space import HARDWARE, ROOT, main, requirements
 from tests.hub_stub import READER
+from tests.page_browser import CHROMIUM
 from tests.page_server import START_LIMIT_S
 from tests.toys import exactly
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ONE = [[int(12 <= column <= 14) for column in range(28)] for _ in range(28)]
 SPACES = importlib.util.find_spec("spaces") is not None
 COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
