@@ -29,12 +29,10 @@ def fit_outliers(
     Returns:
         the embeddings; empty, if the model is told nothing.
     """
-    network = copy.deepcopy(model).requires_grad_(False)
-    embeddings = {
-        name: row.clone().requires_grad_() for name, row in mean_embeddings(model).items()
-    }
+    embeddings = {name: row.requires_grad_() for name, row in mean_embeddings(model).items()}
     if not embeddings:
         return {}
+    network = copy.deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.Adam(embeddings.values(), lr=LR)
     progress = tqdm(batches, "what is no digit", unit="step", disable=None)
     for k, levels in enumerate(progress):
