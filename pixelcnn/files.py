@@ -1,10 +1,32 @@
 """Files that are whole, whatever happens while they are written, and folders of one process at a time."""
 
+import errno
+import functools
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# What a disk answers that has no locks, or no way to wait for its writes: some network file systems.
+UNSUPPORTED = (errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+@functools.cache
+def warn_once(sentence: str) -> None:
+    """Print a sentence on stderr, unless it was printed before."""
+    print(sentence, file=sys.stderr)
+
+
+@contextmanager
+def _if_supported(folder: Path, lacks: str) -> Iterator[None]:
+    """Go on with a warning where the file system lacks an operation."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        warn_once(f"The file system of {folder} {lacks}.")
 
 
 @contextmanager
@@ -32,7 +54,10 @@ def write_whole(path: Path, data: bytes) -> None:
             with partial.open("wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                with _if_supported(
+                    path.parent, "cannot confirm writes: a power cut may lose files"
+                ):
+                    os.fsync(file.fileno())
             partial.replace(path)
         except OSError:
             with suppress(OSError):
@@ -55,7 +80,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with _if_supported(folder, "has no locks: train here in one process at a time"):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OSError(f"Another process works in {folder}: wait for it, or end it.") from error
         yield

@@ -152,12 +152,12 @@ def test_checkpoints_lie_at_least_a_step_apart(tmp_path):
         command.main(["--out", str(tmp_path / "run"), "--checkpoint-steps", "0"])
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+def test_a_folder_that_cannot_be_made_is_one_sentence(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "run"
     sentence = f"{out} cannot be made (Not a directory): give another --out."
     with pytest.raises(SystemExit, match=exactly(sentence)):
-        command.main(["--out", str(out), "--device", "cpu"])
+        train_on_noise(monkeypatch, "--out", out)
 
 
 @pytest.fixture(scope="module")

@@ -124,9 +124,10 @@ def _download(dataset: Dataset, data_dir: Path, names: list[str]) -> None:
     options = {"split": "digits"} if dataset == "EMNIST" else {}
     raw = data_dir / dataset / "raw"
     try:
-        raw.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="download-", dir=data_dir) as folder:
+        there = next(path for path in (data_dir, *data_dir.absolute().parents) if path.is_dir())
+        with TemporaryDirectory(prefix="download-", dir=there) as folder:
             getattr(datasets, dataset)(root=folder, download=True, **options)
+            raw.mkdir(parents=True, exist_ok=True)
             for name in names:
                 (Path(folder) / dataset / "raw" / name).replace(raw / name)
     except (OSError, RuntimeError, EOFError, zlib.error, BadZipFile, HTTPException) as error:

@@ -26,7 +26,7 @@ from pixelcnn.training.run_folder import RunFolder
 
 
 def stop_on_signal() -> list[int]:
-    """Note the first Ctrl-C or SIGTERM for the end of the step; a second Ctrl-C interrupts at once."""
+    """Note the first signal to stop for the end of the step; a second Ctrl-C interrupts at once."""
     noted: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -35,6 +35,10 @@ def stop_on_signal() -> list[int]:
 
     signal.signal(signal.SIGINT, note)
     signal.signal(signal.SIGTERM, note)
+    # A terminal that closes sends SIGHUP, which `nohup` ignores, and Windows lacks.
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) is not signal.SIG_IGN:
+        signal.signal(hangup, note)
     return noted
 
 
@@ -48,10 +52,12 @@ def fit(args: argparse.Namespace, world: World) -> bool:
         raise ValueError(
             f"{run.config.dataset} has 1 channel: in_channels must be 1, got {channels}."
         )
+    with world.in_turn():
+        images = load_images(run.config.dataset, args.data_dir, "train", device)
+        validation = load_images(run.config.dataset, args.data_dir, "validation", device)
+    if world.first:
+        folder.make()
     with alone_in(folder.path) if world.first else nullcontext():
-        with world.in_turn():
-            images = load_images(run.config.dataset, args.data_dir, "train", device)
-            validation = load_images(run.config.dataset, args.data_dir, "validation", device)
         if world.first:
             describe(run, folder.path, device, world)
             if not args.resume:

@@ -57,13 +57,20 @@ class RunFolder:
             go_on = f", or --resume {path} to go on with it" if CHECKPOINT in held else ""
             raise ValueError(f"{path} holds another run ({held[0]}): give another --out{go_on}.")
         before, origin = stages_before(init) if init else ((), None)
+        return cls(path, before, origin)
+
+    def make(self) -> None:
+        """Make the folder on the disk, if it is not there.
+
+        Raises:
+            OSError: in one sentence, if it cannot be made.
+        """
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
-                f"{path} cannot be made ({error.strerror}): give another --out."
+                f"{self.path} cannot be made ({error.strerror}): give another --out."
             ) from error
-        return cls(path, before, origin)
 
     @classmethod
     def resume(cls, path: Path, device: torch.device) -> tuple["RunFolder", Run]:
