@@ -19,6 +19,12 @@ Example:
     torch.Size([2, 1, 4, 4])
 """
 
+import os
+
+# OpenMP reads this when torch is imported. Threads that spin while they wait for each other make every
+# operation many times slower where other programs run, too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from pixelcnn.config import ModelConfig, TrainConfig
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.typicality import typicality

@@ -22,7 +22,7 @@ from pixelcnn.data.outliers import draw_outliers
 from pixelcnn.density.model import CHUNK
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.density.typicality import measure_reference
-from pixelcnn.devices import autocast, pick_device
+from pixelcnn.devices import THREADS_HELP, autocast, pick_device, set_threads
 from pixelcnn.evaluate import what_to_measure
 from pixelcnn.foreign import whole
 from pixelcnn.refusals import one_sentence
@@ -50,6 +50,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of these drawings")
     add("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of products")
     add("--device", help="cpu, cuda, ...; default: a GPU if there is one")
+    add("--threads", type=int, metavar="N", help=THREADS_HELP)
     return parser.parse_args(argv)
 
 
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> Reference:
     Raises:
         ValueError, OSError, RuntimeError: in one sentence, if a flag, the weights or the data are not usable.
     """
+    set_threads(args.threads)
     whole("outliers", args.outliers, 0, MOST_OUTLIERS)
     whole("seed", args.seed, 0, MOST_SEED)
     folder, _ = locate(args.weights)

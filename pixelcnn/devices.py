@@ -8,6 +8,10 @@ from contextlib import contextmanager
 import torch
 
 from pixelcnn.config import Precision
+from pixelcnn.foreign import whole
+
+MOST_THREADS = 1024
+THREADS_HELP = "threads of an operation on the CPU; default: one for each core"
 
 
 def pick_device(name: str | torch.device | None = None) -> torch.device:
@@ -24,6 +28,16 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device '{name}' cannot be used here: try cpu.") from error
     return device
+
+
+def set_threads(count: int | None) -> None:
+    """Let operations on the CPU take so many threads; for None as many as PyTorch does by itself.
+
+    Raises:
+        ValueError: in one sentence, if the number is out of range.
+    """
+    if count is not None:
+        torch.set_num_threads(whole("--threads", count, 1, MOST_THREADS))
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Precision:

@@ -22,7 +22,7 @@ from pixelcnn.data.datasets import (
 )
 from pixelcnn.density.metrics import evaluate
 from pixelcnn.density.model import CHUNK
-from pixelcnn.devices import autocast
+from pixelcnn.devices import THREADS_HELP, autocast, set_threads
 from pixelcnn.distributed import ALONE, World, join
 from pixelcnn.refusals import one_sentence
 from pixelcnn.store.folder import run_of, sha256
@@ -52,6 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--batch-size", type=int, default=CHUNK)
     add("--precision", choices=("fp32", "bf16"), default="fp32")
     add("--device", help="cpu, cuda, ...; default: a GPU if there is one")
+    add("--threads", type=int, metavar="N", help=THREADS_HELP)
     return parser.parse_args(argv)
 
 
@@ -78,6 +79,7 @@ def run(
     """
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {args.batch_size}.")
+    set_threads(args.threads)
     device = world.pick_device(args.device)
     folder = fetch(args.weights)
     model = load(folder, device=device)

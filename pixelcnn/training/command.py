@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from pixelcnn.data.datasets import load_images
+from pixelcnn.devices import set_threads
 from pixelcnn.distributed import LostError, World, join
 from pixelcnn.files import alone_in
 from pixelcnn.refusals import one_sentence
@@ -44,6 +45,7 @@ def stop_on_signal() -> list[int]:
 
 def fit(args: argparse.Namespace, world: World) -> bool:
     """Train as the flags say; whether the run is complete."""
+    set_threads(args.threads)
     noted = stop_on_signal()
     device = world.pick_device(args.device)
     folder, run = begin_or_resume(args, device, world)

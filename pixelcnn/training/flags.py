@@ -11,6 +11,7 @@ from typing import Any
 
 from pixelcnn.config import RESIDUAL_DILATIONS, Binarization, ModelConfig, TrainConfig
 from pixelcnn.data.datasets import check_binarization, default_binarization
+from pixelcnn.devices import THREADS_HELP
 from pixelcnn.training.presets import PRESETS
 
 MODEL_FIELDS = {
@@ -107,6 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_run(group: _Group) -> None:
     group.add("device", None, "cpu, cuda, ...; default: a GPU if there is one")
+    group.add("threads", None, THREADS_HELP, type=int)
     group.add("out", Path("runs/latest"), "folder for weights, logs and images")
     group.add("init", None, "begin with the weights in this folder, or of this Hub id")
     group.add("resume", None, "go on with the run in this folder, as it began", type=Path)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pixelcnn
+from pixelcnn.devices import THREADS_HELP, set_threads
 from pixelcnn.refusals import one_sentence
 from pixelcnn.store.hub import REPO_ID, fetch
 from pixelcnn.store.record import read_record
@@ -106,8 +107,10 @@ def main() -> None:
         " default: PIXELCNN_WEIGHTS, or ours",
     )
     parser.add_argument("--port", type=int, help="7860, or the next free one, if not given")
+    parser.add_argument("--threads", type=int, metavar="N", help=THREADS_HELP)
     flags = parser.parse_args()
     os.environ.update(UNCOUNTED)
     with one_sentence():
+        set_threads(flags.threads)
         check_port(flags.port)
         page_on(flags.weights).launch(server_port=flags.port, **launch_options())
