@@ -24,7 +24,7 @@ from typing import Any
 
 from bench.machine import resident_mb
 from bench.wild import TEXTS, Tally, is_sentence, nested, save_toys, wild
-from pixelcnn.store.folder import CONFIG, TYPICALITY, WEIGHTS, load_folder
+from pixelcnn.store.folder import CONFIG, TYPICALITY, WEIGHTS, load_folder, read_reference
 
 BATCH = 50  # mutants that the page's reader gets at a time
 READER = Path(__file__).with_name("fuzz_reader.mjs")
@@ -226,7 +226,7 @@ def read_by_python(files: Files, folder: Path, told: list[str]) -> str:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     try:
-        load_folder(folder)
+        read_reference(folder, load_folder(folder, reference=False))
     except ValueError as error:
         text = str(error).replace(str(folder), "")
         told.append(text)

@@ -30,7 +30,7 @@ from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.typicality import typicality
 from pixelcnn.sampling.draw import complete, digit_posterior, generate
 from pixelcnn.sampling.sampler import Sampler, Samples
-from pixelcnn.store.hub import load
+from pixelcnn.store.names import from_pretrained, load
 
 __all__ = [
     "ModelConfig",
@@ -40,6 +40,7 @@ __all__ = [
     "TrainConfig",
     "complete",
     "digit_posterior",
+    "from_pretrained",
     "generate",
     "load",
     "typicality",

@@ -26,7 +26,8 @@ from pixelcnn.devices import THREADS_HELP, autocast, pick_device, set_threads
 from pixelcnn.evaluate import what_to_measure
 from pixelcnn.foreign import whole
 from pixelcnn.refusals import one_sentence
-from pixelcnn.store.folder import TYPICALITY, load_folder, locate, sha256
+from pixelcnn.store.folder import TYPICALITY, load_folder, sha256
+from pixelcnn.store.names import find_own
 from pixelcnn.training.outliers import fit_outliers
 
 BATCH = 24  # outliers in a step
@@ -37,7 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
-    add("weights", type=Path, help="folder with config.json and model.safetensors")
+    add("weights", help="folder of a model or a run, or binary, gray, residual")
     add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
     add("--limit", type=int, default=2_000, metavar="N", help="N validation images at even steps")
     add(
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> Reference:
     set_threads(args.threads)
     whole("outliers", args.outliers, 0, MOST_OUTLIERS)
     whole("seed", args.seed, 0, MOST_SEED)
-    folder, _ = locate(args.weights)
+    folder = find_own(args.weights)
     device = pick_device(args.device)
     model = load_folder(folder, device, reference=False)  # what lies there may be of other weights
     dataset, binarization = what_to_measure(folder, model.config.levels)

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import torch
 from tqdm import tqdm
@@ -24,9 +24,10 @@ from pixelcnn.density.metrics import evaluate
 from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import THREADS_HELP, autocast, set_threads
 from pixelcnn.distributed import ALONE, World, join
+from pixelcnn.files import write_whole
 from pixelcnn.refusals import one_sentence
-from pixelcnn.store.folder import run_of, sha256
-from pixelcnn.store.hub import fetch, load
+from pixelcnn.store.folder import METRICS, load_folder, run_of, sha256
+from pixelcnn.store.names import SOURCE, find, find_own
 from pixelcnn.store.record import read_record
 
 
@@ -34,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
-    add("weights", help="folder with config.json and model.safetensors")
+    add("weights", help=SOURCE)
     add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
     add(
         "--dataset",
@@ -53,6 +54,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--precision", choices=("fp32", "bf16"), default="fp32")
     add("--device", help="cpu, cuda, ...; default: a GPU if there is one")
     add("--threads", type=int, metavar="N", help=THREADS_HELP)
+    add("--write", action="store_true", help=f"write {METRICS} beside the weights, for their card")
     return parser.parse_args(argv)
 
 
@@ -69,9 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     print(json.dumps(result))
 
 
-def run(
-    args: argparse.Namespace, world: World = ALONE
-) -> dict[str, float | int | str | bool | None]:
+def run(args: argparse.Namespace, world: World = ALONE) -> dict[str, Any]:
     """Evaluate, together with the other processes; the returned object is what the last line prints.
 
     Raises:
@@ -81,8 +81,8 @@ def run(
         raise ValueError(f"--batch-size must be at least 1, got {args.batch_size}.")
     set_threads(args.threads)
     device = world.pick_device(args.device)
-    folder = fetch(args.weights)
-    model = load(folder, device=device)
+    folder = find_own(args.weights) if args.write else find(args.weights)
+    model = load_folder(folder, device)
     num_levels = model.config.levels
     dataset, binarization = what_to_measure(folder, num_levels, args.dataset, args.binarization)
     with world.in_turn():
@@ -94,7 +94,7 @@ def run(
         bar = tqdm(batches, unit="batch", disable=None if world.first else True)
         result = evaluate(model, levels, images.labels, bar, world)
     figures = dataclasses.asdict(result)
-    return figures | {
+    measured: dict[str, Any] = figures | {
         "dataset": dataset,
         "split": args.split,
         "binarization": binarization,
@@ -104,6 +104,9 @@ def run(
         # So that figures and the file that they were measured on cannot be confused.
         "weights_sha256": sha256(folder),
     }
+    if args.write and world.first:
+        write_whole(folder / METRICS, f"{json.dumps(measured)}\n".encode())
+    return measured
 
 
 def what_to_measure(
@@ -124,7 +127,7 @@ def what_to_measure(
     Raises:
         ValueError: in one sentence, if a record is damaged, or the binarization does not fit the levels.
     """
-    record = read_record(folder, run_of(folder))
+    record = read_record(folder, run_of(folder), strict=False)
     dataset = asked_dataset or record.dataset or "MNIST"
     if dataset not in get_args(Dataset):
         raise ValueError(f"The weights were fitted to {dataset}: give --dataset.")

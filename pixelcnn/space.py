@@ -19,6 +19,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from pixelcnn.refusals import one_sentence
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
+from pixelcnn.store.names import HUB
 from pixelcnn.ui.preview import with_picture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,10 +106,15 @@ def space_card(repo_id: str, hardware: str, weights: str | None) -> str:
         card.data, card.text = SpaceCardData(**data), STATIC_TEXT
     else:
         card.data["suggested_hardware"] = hardware
-    card.data["models"] = [weights.partition("@")[0]] if weights else card.data["models"]
+    card.data["models"] = [_repo_of(weights)] if weights else card.data["models"]
     picture = card.data["thumbnail"]
     card.data["thumbnail"] = f"{_resolve(repo_id)}/{picture}"
     return str(card)
+
+
+def _repo_of(weights: str) -> str:
+    """The id in `hf://NAMESPACE/NAME@REVISION`; empty, if it is none."""
+    return weights.removeprefix(HUB).partition("@")[0] if weights.startswith(HUB) else ""
 
 
 def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path | bytes]:
@@ -172,7 +178,9 @@ def upload(repo_id: str, hardware: str, weights: str | None, *, private: bool) -
         message = f"Update the page, for {hardware}"
         commit(api, repo_id, files, repo_type="space", message=message, replace=REPLACED)
     except HUB_ERRORS as error:
-        raise OSError(f"{repo_id} could not be deployed: {_refusal(error, hardware)}.") from error
+        raise OSError(
+            f"{repo_id} could not be deployed: {_refusal(error, repo_id, hardware)}."
+        ) from error
     return f"{api.endpoint}/spaces/{repo_id}"
 
 
@@ -196,12 +204,12 @@ def _create(api: HfApi, repo_id: str, hardware: str, *, private: bool) -> None:
         api.request_space_hardware(repo_id, hardware)  # type: ignore[arg-type]
 
 
-def _refusal(error: BaseException, hardware: str) -> str:
+def _refusal(error: BaseException, repo_id: str, hardware: str) -> str:
     """As `explain`, but a 402 has its own meaning here."""
     if isinstance(error, HfHubHTTPError) and error.response.status_code == 402:
         other = "" if hardware == "zero-a10g" else ", or take --hardware zero-a10g, which is free"
         return f"a Space on {hardware} needs a paid plan (402): subscribe to one{other}"
-    return explain(error)
+    return explain(error, repo_id)
 
 
 def wait(
@@ -218,7 +226,7 @@ def wait(
         try:
             stage = str(api.get_space_runtime(repo_id).stage)
         except HUB_ERRORS as error:
-            raise OSError(f"{repo_id} cannot be watched: {explain(error)}.") from error
+            raise OSError(f"{repo_id} cannot be watched: {explain(error, repo_id)}.") from error
         if stage != shown:
             print(stage.lower().replace("_", " "), flush=True)
             shown = stage
@@ -238,7 +246,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--hardware", choices=HARDWARE, help=f"default: {HARDWARE[0]}")
     kind.add_argument("--static", action="store_true", help="plain files, free; no endpoints")
-    add("--weights", metavar="ns/name[@revision]", help="take these from the Hub, not ours")
+    add("--weights", metavar="hf://NAMESPACE/NAME[@REVISION]", help="take these, not ours")
     add("--private", action="store_true", help="make a new Space a private one")
     add("--wait", action="store_true", help="wait until it runs")
     add("--dry-run", type=Path, metavar="FOLDER", help="upload nothing: write the files there")
@@ -249,8 +257,10 @@ def main(argv: list[str] | None = None) -> None:
     """Deploy, or write what would be deployed."""
     args = parse_args(argv)
     with one_sentence():
-        if args.weights and not REPO_ID.fullmatch(args.weights.partition("@")[0]):
-            raise ValueError(f"--weights must be ns/name or ns/name@revision, got {args.weights}.")
+        if args.weights and not REPO_ID.fullmatch(_repo_of(args.weights)):
+            raise ValueError(
+                f"--weights must be hf://NAMESPACE/NAME[@REVISION], got {args.weights}."
+            )
         if args.static and args.weights:
             raise ValueError("--static takes the weights of this repository: leave --weights out.")
         hardware = STATIC if args.static else args.hardware or HARDWARE[0]

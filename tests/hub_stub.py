@@ -53,7 +53,7 @@ class HubStub:
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
         self.large: dict[str, bytes] = {}
-        self.refusals: list[tuple[re.Pattern, int]] = []
+        self.refusals: list[tuple[re.Pattern, int, str]] = []
         self.cut: set[str] = set()  # files whose transfer breaks off
         self.requests: list[str] = []
         stub = self
@@ -75,9 +75,9 @@ class HubStub:
         self.server.server_close()
 
     @contextmanager
-    def refusing(self, pattern: str, status: int):
-        """Answer requests that match, as in `POST /api/repos`, with that status."""
-        self.refusals.append((re.compile(pattern), status))
+    def refusing(self, pattern: str, status: int, *, code: str = ""):
+        """Answer requests that match, as in `POST /api/repos`, with that status, and the Hub's error code."""
+        self.refusals.append((re.compile(pattern), status, code))
         try:
             yield
         finally:
@@ -107,9 +107,9 @@ class Handler(BaseHTTPRequestHandler):
         line = f"{self.command} {unquote(self.path_)}"
         self.hub.requests.append(line)
         try:
-            for pattern, status in self.hub.refusals:
+            for pattern, status, code in self.hub.refusals:
                 if pattern.match(line):
-                    raise Refused(status, message="refused by the test")
+                    raise Refused(status, code, message="refused by the test")
             for pattern, method in ROUTES:
                 if match := re.fullmatch(pattern, line):
                     return method(self, *match.groups())

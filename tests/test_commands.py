@@ -9,7 +9,7 @@ from bench import arithmetic, determinism, engine_speed, sampling, training
 from pixelcnn import evaluate
 from pixelcnn.ui import command as app
 
-LACKS = "nowhere has no config.json: give a folder that holds a model."
+LACKS = "nowhere holds no model: give the folder of a model or of a run."
 
 
 def refusal(monkeypatch, command, *arguments):
@@ -31,7 +31,7 @@ def refusal(monkeypatch, command, *arguments):
         ),
         (engine_speed, ["nowhere"], LACKS),
         (determinism, ["nowhere"], LACKS),
-        (arithmetic, ["nowhere"], "nowhere holds neither a model nor a run with best/."),
+        (arithmetic, ["nowhere"], LACKS),
         (training, ["--minutes", "0"], "--minutes must be above 0, and 1440 at most, got 0."),
         (training, ["--batch-size", "0"], "--batch-size must be at least 1, got 0."),
         (evaluate, ["nowhere", "--batch-size", "0"], "--batch-size must be at least 1, got 0."),

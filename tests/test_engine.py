@@ -104,6 +104,17 @@ def test_conditionals_of_toys(setup, tmp_path):
 
 
 @needs_node
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_conditionals_of_weights_of_another_precision(dtype, tmp_path):
+    model = toy(("gated", "bernoulli", 3, 1))
+    save(model, tmp_path)
+    stored = {name: weight.to(dtype) for name, weight in model.state_dict().items()}
+    safetensors.torch.save_file(stored, tmp_path / WEIGHTS)
+    loaded = pixelcnn.load(tmp_path)
+    compare_conditionals(tmp_path, loaded, random_levels(model.config, 1))
+
+
+@needs_node
 @pytest.mark.parametrize("class_from", [0, 2])
 def test_conditionals_wherever_the_class_is_told(class_from, tmp_path):
     model = toy(("gated", "bernoulli", 3, 1), class_from=class_from)

@@ -8,7 +8,7 @@ import torch
 
 from bench import fuzz_weights, wild
 from pixelcnn.density.reference import SHARES
-from pixelcnn.store.folder import CONFIG, TYPICALITY, WEIGHTS, load_folder
+from pixelcnn.store.folder import CONFIG, TYPICALITY, WEIGHTS, load_folder, read_reference
 from pixelcnn.store.header import read_shapes
 from tests.engine import needs_node
 from tests.toys import exactly
@@ -72,7 +72,7 @@ def test_a_line_break_of_a_config_breaks_no_sentence(folder):
 
 def refusal(folder):
     with pytest.raises(ValueError, match=r"^[^\n]+\.$") as raised:
-        load_folder(folder)
+        read_reference(folder, load_folder(folder, reference=False))
     return str(raised.value).replace(str(folder), "FOLDER")
 
 
@@ -163,6 +163,21 @@ def test_a_wild_typicality_is_refused(folder, wrong):
     values = json.loads((folder / TYPICALITY).read_text())
     (folder / TYPICALITY).write_text(json.dumps(values | wrong))
     assert refusal(folder) == f"FOLDER/{TYPICALITY} is damaged: delete it, or measure it again."
+
+
+@needs_node
+def test_a_pointer_to_the_weights_is_told_from_damaged_ones(folder):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1285700\n"
+    (folder / WEIGHTS).write_text(text)
+    sentence = "The weights are a Git LFS pointer: serve the file that it points to."
+    assert read_by_page(folder) == ("refused", sentence)
+
+
+@needs_node
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "toString"])
+def test_a_precision_of_a_strange_name_is_refused(folder, name):
+    rewrite(folder / WEIGHTS, lambda header: header[NAME].update(dtype=name))
+    assert read_by_page(folder)[0] == "refused"
 
 
 def test_sound_files_are_read(folder):

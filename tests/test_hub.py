@@ -6,7 +6,7 @@ import torch
 
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.store.folder import CONFIG, WEIGHTS, save
-from pixelcnn.store.hub import load
+from pixelcnn.store.names import from_pretrained, load
 from tests.toys import (
     architectures,
     classes,
@@ -125,31 +125,25 @@ def test_a_hub_id_is_loaded_at_a_branch_and_at_a_commit(hub, files, tmp_path):
     new = {name: (tmp_path / name).read_bytes() for name in files}
     hub.put("models/someone/model", new)
     hub.put("models/someone/model", files | {"note": b""}, "trial")
-    assert same(load("someone/model"), other)
-    assert same(load("someone/model", revision=old), MODEL)
-    assert same(load("someone/model", revision="trial"), MODEL)
-    assert same(load("someone/model@trial"), MODEL)
+    assert same(load("hf://someone/model"), other)
+    assert same(from_pretrained("someone/model"), other)
+    assert same(load("hf://someone/model", revision=old), MODEL)
+    assert same(load("hf://someone/model", revision="trial"), MODEL)
+    assert same(load("hf://someone/model@trial"), MODEL)
 
 
 def test_what_was_loaded_once_is_there_when_the_hub_is_not(hub, files):
     hub.put("models/someone/cached", files)
-    load("someone/cached")
+    load("hf://someone/cached")
     with hub.refusing("(GET|HEAD)", 500):
-        assert same(load("someone/cached"), MODEL)
+        assert same(load("hf://someone/cached"), MODEL)
 
 
-def test_a_folder_comes_before_the_hub(hub, monkeypatch, tmp_path):
-    save(MODEL, tmp_path / "someone" / "model")
-    monkeypatch.chdir(tmp_path)
-    assert same(load("someone/model"), MODEL)
-    assert hub.requests == []
-
-
-def refused(source, **arguments):
+def refused(repo_id, **arguments):
     with pytest.raises(OSError, match="could not be loaded from the Hub") as refusal:
-        load(source, **arguments)
+        from_pretrained(repo_id, **arguments)
     assert "\n" not in str(refusal.value)
-    return str(refusal.value).partition(" is no folder here and could not be loaded from the Hub: ")
+    return str(refusal.value).partition(" could not be loaded from the Hub: ")
 
 
 def test_why_the_hub_does_not_have_it_is_told_in_one_sentence(hub, files):
@@ -160,14 +154,32 @@ def test_why_the_hub_does_not_have_it_is_told_in_one_sentence(hub, files):
     assert refused("someone/there", revision="v9")[::2] == answer
     with hub.refusing("GET /api", 401):
         assert "the token is missing or not valid (401)" in refused("someone/closed")[2]
+    with hub.refusing("GET /api", 403):
+        closed = refused("someone/closed")[2]
+    assert "the token may not do this (403)" in closed
+    assert "write" not in closed
     with hub.refusing("GET /api", 418):
         assert refused("someone/odd")[2] == "the Hub answered 418."
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_repository_with_conditions_is_told_from_one_that_is_not_there(hub, status):
+    with hub.refusing("GET /api", status, code="GatedRepo"):
+        assert refused("someone/gated")[2].startswith(
+            f"its owner admits people by request: ask at {hub.url}/someone/gated, then run"
+        )
+
+
+def test_offline_mode_is_told_from_a_hub_that_cannot_be_reached(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert refused("someone/never-seen")[2].startswith("offline mode is on (HF_HUB_OFFLINE)")
+    assert hub.requests == []
 
 
 def test_a_repository_without_a_model_is_told_in_one_sentence(hub, files):
     hub.put("models/someone/half", {CONFIG: files[CONFIG]})
     with pytest.raises(FileNotFoundError, match=rf"has no {WEIGHTS}: give a folder"):
-        load("someone/half")
+        load("hf://someone/half")
 
 
 @pytest.mark.parametrize(
@@ -178,13 +190,13 @@ def test_wrong_weights_on_the_hub_are_told_in_one_sentence(hub, files, content, 
     name = f"someone/wrong-{request.node.callspec.id}"
     hub.put(f"models/{name}", files | {WEIGHTS: data})
     with pytest.raises(ValueError, match=r"safetensors is damaged or not safetensors: [^\n]*\.$"):
-        load(name)
+        load(f"hf://{name}")
 
 
 def test_the_config_of_another_library_is_told_in_one_sentence(hub, files):
     hub.put("models/someone/bert", files | {CONFIG: b'{"model_type": "bert"}'})
     with pytest.raises(ValueError, match=exactly("ModelConfig has no field model_type.")):
-        load("someone/bert")
+        load("hf://someone/bert")
 
 
 def test_a_config_larger_than_memory_is_told_in_one_sentence(folder):
@@ -194,11 +206,13 @@ def test_a_config_larger_than_memory_is_told_in_one_sentence(folder):
         load(folder)
 
 
-@pytest.mark.parametrize("source", ["someone/model@", "a@b", "someone/../model@v1", "/model@v1"])
+@pytest.mark.parametrize(
+    "source", ["someone/model@", "a@b", "someone/../model@v1", "/model@v1", ""]
+)
 def test_what_is_no_hub_id_is_told_in_one_sentence(hub, source):
-    sentence = f"A Hub id is ns/name or ns/name@revision, got {source}."
+    sentence = f"A Hub id is NAMESPACE/NAME or NAMESPACE/NAME@REVISION, got {source}."
     with pytest.raises(ValueError, match=exactly(sentence)):
-        load(source)
+        load(f"hf://{source}")
     assert hub.requests == []
 
 

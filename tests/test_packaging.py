@@ -57,16 +57,16 @@ def test_every_package_of_the_source_is_listed():
 PROBE = """
 import importlib.metadata, json, pathlib
 import pixelcnn
-from pixelcnn.ui.command import NAMES, WEIGHTS, find_models
+from pixelcnn.store.names import WEIGHTS, bundled
 
 distribution = importlib.metadata.distribution("pixelcnn")
 commands = {entry.name: callable(entry.load()) for entry in distribution.entry_points}
-models = {name: pixelcnn.load(folder) for name, folder in find_models(str(WEIGHTS)).items()}
+models = {name: pixelcnn.load(name) for name in bundled()}
 print(json.dumps({
     "package": str(pathlib.Path(pixelcnn.__file__).parent),
     "commands": commands,
     "weights": str(WEIGHTS),
-    "models": sorted(models) == sorted(NAMES),
+    "models": list(models),
     "passes": pixelcnn.generate(models["binary"], 1, seed=0).passes,
 }))
 """
@@ -103,5 +103,5 @@ def test_an_installed_package_has_its_commands_its_page_and_its_models(tmp_path)
     assert facts["package"] == str(site / "pixelcnn")
     assert facts["weights"] == str(site / "pixelcnn" / "weights")
     assert facts["commands"] == dict.fromkeys(PROJECT["scripts"], True)
-    assert facts["models"]
+    assert facts["models"] == ["binary", "gray", "residual"]
     assert facts["passes"] > 0

@@ -77,7 +77,7 @@ def test_a_damaged_file_is_told_in_a_sentence_and_other_models_go_on(tab, name, 
         if name == "config.json":  # the page does not know how large its pad is
             tab.goto(f"{static_url()}/web/?model=gray")
             tab.wait_for_selector(".pixelcnn [role=tab][aria-selected=true]")
-        else:
+        elif name != "typicality.json":  # without which the model draws
             tab.get_by_text("Greys").click()
         stroke(tab, SEVEN)
         wait_for_completions(tab)

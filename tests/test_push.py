@@ -15,7 +15,7 @@ from pixelcnn.config import TrainConfig
 from pixelcnn.data.datasets import Images
 from pixelcnn.density.typicality import measure_reference
 from pixelcnn.store.folder import LOG, METRICS, TRAINING, TYPICALITY, save, sha256
-from pixelcnn.store.hub import load
+from pixelcnn.store.names import load
 from pixelcnn.store.push import push
 from pixelcnn.store.stages import Origin, Result, Stage, write_stages
 from pixelcnn.training import command as train
@@ -79,7 +79,7 @@ def test_what_is_usual_goes_along(hub, run, model):
     measured = measure_reference(model, [drawings], weights_sha256=sha256(run / "best"))
     measured.save(run / "best" / TYPICALITY)
     push(run, "someone/usual")
-    assert load("someone/usual").reference.images == 3
+    assert load("hf://someone/usual").reference.images == 3
     (run / "best" / TYPICALITY).unlink()
     push(run, "someone/usual")
     assert TYPICALITY not in hub.repos["models/someone/usual"].files()
@@ -249,7 +249,7 @@ def test_a_branch_is_made_and_loaded_by_its_name(hub, run, model):
     assert repo.created["visibility"] == "private"
     assert "model.safetensors" not in repo.files("main")
     push(run, "someone/branched", revision="trial")
-    loaded = load("someone/branched", revision="trial")
+    loaded = load("hf://someone/branched", revision="trial")
     assert loaded.config == model.config
 
 
@@ -296,8 +296,8 @@ def test_a_token_that_cannot_push_is_refused_before_training(
     [
         (["--push-only", "weights/binary"], "--push-only, --private and --revision need --push-to"),
         (["--private"], "--push-only, --private and --revision need --push-to-hub ns/name."),
-        (["--push-to-hub", "digits"], "A Hub id is ns/name, got digits."),
-        (["--push-to-hub", "a/b", "--push-only", "docs"], "docs holds neither a model nor a run"),
+        (["--push-to-hub", "digits"], "A Hub id is NAMESPACE/NAME, got digits."),
+        (["--push-to-hub", "a/b", "--push-only", "docs"], "docs holds no model"),
     ],
 )
 def test_flags_that_cannot_push_are_refused(hub, monkeypatch, flags, sentence):
@@ -336,7 +336,14 @@ def test_training_pushes_what_it_fitted(hub, monkeypatch, tmp_path, capsys):
     assert "not evaluated" in card(repo).text
     assert set(repo.files()) >= {LOG, "loss.png", "samples.png", "samples-epoch-002.png"}
     train.main(
-        [*flags.split(), "--out", str(tmp_path / "next"), "--init", "someone/fitted", "--epochs=1"]
+        [
+            *flags.split(),
+            "--out",
+            str(tmp_path / "next"),
+            "--init",
+            "hf://someone/fitted",
+            "--epochs=1",
+        ]
     )
 
 
@@ -357,6 +364,6 @@ def test_new_weights_have_no_old_figures(tmp_path, model):
 
 
 def test_no_folder_no_push(hub, tmp_path):
-    sentence = f"{tmp_path} holds neither a model nor a run with best/."
+    sentence = f"{tmp_path} holds no model: give the folder of a model or of a run."
     with pytest.raises(FileNotFoundError, match=exactly(sentence)):
         push(Path(tmp_path), "someone/digits")

@@ -186,9 +186,9 @@ def test_a_second_upload_moves_the_space_and_clears_what_is_gone(hub):
     repo = hub.repos["spaces/someone/digits"]
     old = {"pixelcnn/gone.py": b"", "weights/old/config.json": b"{}", "notes.txt": b"their own"}
     hub.put("spaces/someone/digits", repo.files() | old)
-    main(["someone/digits", "--hardware", "zero-a10g", "--weights", "someone/model@v2"])
+    main(["someone/digits", "--hardware", "zero-a10g", "--weights", "hf://someone/model@v2"])
     assert repo.hardware == "zero-a10g"
-    assert repo.variables == {"PIXELCNN_WEIGHTS": "someone/model@v2"}
+    assert repo.variables == {"PIXELCNN_WEIGHTS": "hf://someone/model@v2"}
     assert SpaceCard(repo.files()["README.md"].decode()).data.models == ["someone/model"]
     assert old.keys() & repo.files().keys() == {"notes.txt"}
     assert len(repo.messages) == 2
@@ -231,10 +231,10 @@ def test_a_refusal_is_explained(hub, request_, status, sentence):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["digits"], "A Hub id is ns/name, got digits."),
-        (["a/b", "--weights", "c"], "--weights must be ns/name or ns/name@revision, got c."),
+        (["digits"], "A Hub id is NAMESPACE/NAME, got digits."),
+        (["a/b", "--weights", "c"], "--weights must be hf://NAMESPACE/NAME[@REVISION], got c."),
         (
-            ["a/b", "--static", "--weights", "c/d"],
+            ["a/b", "--static", "--weights", "hf://c/d"],
             "--static takes the weights of this repository: leave --weights out.",
         ),
     ],
@@ -331,10 +331,10 @@ def test_the_folder_runs_as_a_space(folder, tmp_path, card):
 
 @pytest.mark.slow
 def test_the_page_starts_where_the_hub_is_down_and_says_so(folder, tmp_path):
-    down = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIXELCNN_WEIGHTS": "someone/else@v1"}
+    down = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIXELCNN_WEIGHTS": "hf://someone/else@v1"}
     with page_of(folder, tmp_path / "log", **down) as url:
         sentence = (
-            "someone/else at v1 is no folder here and could not be loaded from the Hub: the Hub could"
+            "someone/else at v1 could not be loaded from the Hub: the Hub could"
             " not be reached. This page runs on the weights that came with it."
         )
         assert sentence in (tmp_path / "log").read_text()
@@ -365,7 +365,7 @@ def test_the_page_starts_on_zerogpu_with_weights_of_the_hub(hub, folder, tmp_pat
         zero = {
             "SPACES_ZERO_GPU": "true",
             "SPACES_ZERO_DEVICE_API_URL": f"http://127.0.0.1:{device.server_port}",
-            "PIXELCNN_WEIGHTS": "someone/model@v1",
+            "PIXELCNN_WEIGHTS": "hf://someone/model@v1",
         }
         with page_of(folder, tmp_path / "log", **zero) as url:
             client = Client(url, verbose=False)

@@ -178,7 +178,7 @@ def test_evaluate_without_weights_is_one_sentence(tmp_path, monkeypatch):
     """As `python -m pixelcnn.evaluate` runs it."""
     monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
     monkeypatch.delitem(sys.modules, "pixelcnn.evaluate")
-    sentence = f"{tmp_path} has no config.json: give a folder that holds a model."
+    sentence = f"{tmp_path} holds no model: give the folder of a model or of a run."
     with pytest.raises(SystemExit, match=exactly(sentence)):
         runpy.run_module("pixelcnn.evaluate", run_name="__main__")
 

@@ -12,7 +12,7 @@ from pixelcnn import calibrate
 from pixelcnn.density.outliers import mean_embeddings, outlier_log_prob
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.density.typicality import measure_reference, nats_by_rows, surprise_by_rows
-from pixelcnn.store.folder import TYPICALITY, load_folder, save, sha256
+from pixelcnn.store.folder import TYPICALITY, load_folder, read_reference, save, sha256
 from tests.toys import exactly, random_levels, toy_config, wild_model, write_mnist
 
 FIELDS = {"height": 6, "width": 5}
@@ -131,7 +131,7 @@ def test_the_file_is_read_with_the_weights_that_it_was_measured_on(tmp_path):
     assert not (tmp_path / TYPICALITY).exists()  # of other weights
     (tmp_path / TYPICALITY).write_text(kept)
     with pytest.raises(ValueError, match="is of other weights: delete it, or measure it again"):
-        load_folder(tmp_path)
+        read_reference(tmp_path, load_folder(tmp_path, reference=False))
 
 
 def test_a_file_from_before_there_were_outliers_is_read(tmp_path):
@@ -172,7 +172,7 @@ def test_outliers_of_another_model_are_refused(tmp_path, change, why):
     (tmp_path / TYPICALITY).write_text(json.dumps(values))
     sentence = f"{tmp_path / TYPICALITY} {why}: delete it, or measure it again."
     with pytest.raises(ValueError, match=exactly(sentence)):
-        load_folder(tmp_path)
+        read_reference(tmp_path, load_folder(tmp_path, reference=False))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"nats": [[1]], "shares": [0]}', "\x00"])

@@ -122,7 +122,7 @@ With the package `pixelcnn` of the project that trained it:
 ```python
 import pixelcnn
 
-model = pixelcnn.load("{repo_id}")
+model = pixelcnn.load("hf://{repo_id}")
 samples = pixelcnn.generate(model, 16{label}, seed=0).levels
 ```
 

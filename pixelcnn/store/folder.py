@@ -4,6 +4,7 @@ Nothing is ever unpickled.
 """
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import safetensors.torch
@@ -20,6 +21,7 @@ from pixelcnn.store.header import read_shapes
 
 CONFIG = "config.json"  # the ModelConfig
 WEIGHTS = "model.safetensors"
+SHARDS = "model.safetensors.index.json"  # of weights in several files, which are not read
 METRICS = "metrics.json"  # measured on these weights: the last line of `pixelcnn.evaluate`
 TYPICALITY = "typicality.json"  # likelihoods of validation drawings: see `density/typicality.py`
 TRAINING = "training.json"  # how the weights came about; see `stages.py`
@@ -46,18 +48,33 @@ def grids(folder: Path) -> dict[int, Path]:
     return {int(number): path for path, number in sorted(numbers.items()) if number.isdigit()}
 
 
+def holds_model(folder: Path) -> bool:
+    """Whether a folder is that of a model, or of a run with weights."""
+    return _weights_of(folder) is not None
+
+
 def locate(folder: Path) -> tuple[Path, Path]:
     """The folder of the weights, and the folder with the record of their training.
 
-    They are the same for a model; of a run the best weights are taken, unless `folder` names them.
+    They are the same for a model; of a run the best weights are taken, unless `folder` names the others.
 
     Raises:
         FileNotFoundError: in one sentence, if there are no weights.
     """
-    weights = folder if (folder / CONFIG).is_file() else folder / BEST
-    if not (weights / CONFIG).is_file():
-        raise FileNotFoundError(f"{folder} holds neither a model nor a run with {BEST}/.")
+    weights = _weights_of(folder)
+    if weights is None:
+        if (folder / CHECKPOINT).is_file():
+            raise FileNotFoundError(f"{folder} is a run that has no weights yet: resume it.")
+        raise FileNotFoundError(f"{folder} holds no model: give the folder of a model or of a run.")
     return weights, run_of(weights)
+
+
+def _weights_of(folder: Path) -> Path | None:
+    """The folder of the weights: itself, or the best or last of a run."""
+    for path in (folder, folder / BEST, folder / LAST):
+        if (path / CONFIG).is_file() or (path / WEIGHTS).is_file():
+            return path
+    return None
 
 
 def run_of(weights: Path) -> Path:
@@ -99,12 +116,16 @@ def load_folder(
         device: to load it to.
         reference: whether to read `typicality.json`; not for whoever is about to measure it.
 
+    A `typicality.json` that is damaged, or of other weights, is left out with a warning.
+
     Raises:
         FileNotFoundError: if the folder lacks one of the two files.
-        ValueError: in one sentence, if a file is damaged, the two do not fit each other, or there is no such
-            device.
+        ValueError: in one sentence, if one of the two is damaged, they do not fit each other, or there is no
+            such device.
     """
     device = pick_device(device)
+    if (folder / SHARDS).is_file() and not (folder / WEIGHTS).is_file():
+        raise ValueError(f"{folder} has its weights in several files: save them as one {WEIGHTS}.")
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} has no {name}: give a folder that holds a model.")
@@ -122,15 +143,23 @@ def load_folder(
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged or not safetensors: {error}.") from error
     for name, tensor in state.items():
-        if not tensor.isfinite().all():
+        if not tensor.float().isfinite().all():
             raise ValueError(f"{path} holds a number that is not finite: see {name}.")
     model.load_state_dict(state)
     if reference:
-        model.reference = _reference(folder, model)
+        try:
+            model.reference = read_reference(folder, model)
+        except ValueError as error:
+            warnings.warn(f"{error} The model is loaded without it.", stacklevel=2)
     return model.to(device).eval()
 
 
-def _reference(folder: Path, model: PixelCNN) -> Reference | None:
+def read_reference(folder: Path, model: PixelCNN) -> Reference | None:
+    """What `typicality.json` says, once it was measured.
+
+    Raises:
+        ValueError: in one sentence, if the file is damaged, or of other weights.
+    """
     path = folder / TYPICALITY
     if not path.is_file():
         return None

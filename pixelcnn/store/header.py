@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from pixelcnn.foreign import short
 
 MAX_HEADER = 1 << 20  # bytes; the header of the largest model that is allowed has a fifth
+POINTER = b"version https://git-lfs"  # begins the file that Git holds in place of a large one
 ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 Shapes = dict[str, tuple[int, ...]]
 
@@ -24,7 +25,11 @@ def read_shapes(path: Path) -> Shapes:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
+        start = file.read(max(8, len(POINTER)))
+        if start == POINTER:
+            raise ValueError(f"{path} is a Git LFS pointer, not the weights: run `git lfs pull`.")
+        file.seek(8)
+        length = int.from_bytes(start[:8], "little")
         if size < 8 or length > min(MAX_HEADER, size - 8):
             raise _damaged(path, "its header is too large")
         text = file.read(length)

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-import torch
 from httpx2 import HTTPError
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
+from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import (
+    GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
     LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
-from pixelcnn.density.model import PixelCNN
 from pixelcnn.store.folder import (
     CONFIG,
     GRIDS,
@@ -28,7 +29,6 @@ from pixelcnn.store.folder import (
     TRAINING,
     TYPICALITY,
     WEIGHTS,
-    load_folder,
 )
 
 # What is fetched of a model: itself, and what is said and shown of it.
@@ -42,70 +42,53 @@ LOGIN = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 HUB_ERRORS = (OSError, ValueError, HTTPError, RuntimeError)
 
 
-def load(
-    source: str | Path, device: str | torch.device = "cpu", *, revision: str | None = None
-) -> PixelCNN:
-    """Load a model, in eval mode.
+def fetch(repo_id: str, *, revision: str | None = None) -> Path:
+    """The folder of what the Hub holds under an id, downloaded once.
 
     Args:
-        source: a folder with `config.json` and `model.safetensors`, or a repository on the Hub; see `fetch`.
-        device: to load it to.
-        revision: branch, tag or commit on the Hub.
-
-    Raises:
-        FileNotFoundError: if the folder lacks one of the two files.
-        OSError: in one sentence, if the Hub does not have it, or cannot be reached.
-        ValueError: in one sentence, if a file is damaged, the two do not fit each other, or there is no such
-            device.
-    """
-    return load_folder(fetch(source, revision=revision), device)
-
-
-def fetch(source: str | Path, *, revision: str | None = None) -> Path:
-    """The folder of a model: `source` itself, or what the Hub holds under that id, downloaded once.
-
-    Args:
-        source: a folder, which comes first where there is one of that name; or `ns/name` on the Hub, or
-            `ns/name@revision`.
-        revision: branch, tag or commit on the Hub; then `source` is an id.
+        repo_id: NAMESPACE/NAME, or NAMESPACE/NAME@REVISION.
+        revision: branch, tag or commit.
 
     Raises:
         OSError: in one sentence, if the Hub does not have it, or cannot be reached and the cache lacks it.
-        ValueError: if `revision` is given and `source` is no id.
+        ValueError: in one sentence, if `repo_id` is none.
     """
-    repo_id, at, wanted = str(source).partition("@")
-    if revision is None and (isinstance(source, Path) or Path(source).is_dir()):
-        return Path(source)
-    if not REPO_ID.fullmatch(repo_id) or (at and (revision or not wanted)):
-        if revision is None and not at:
-            return Path(source)
-        raise ValueError(f"A Hub id is ns/name or ns/name@revision, got {source}.")
+    name, at, wanted = repo_id.partition("@")
+    if not REPO_ID.fullmatch(name) or (at and (revision or not wanted)):
+        raise ValueError(f"A Hub id is NAMESPACE/NAME or NAMESPACE/NAME@REVISION, got {repo_id}.")
     revision = revision or wanted or None
     try:
-        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=list(FETCHED)))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(FETCHED)))
     except HUB_ERRORS as error:
-        name = f"{repo_id} at {revision}" if revision else repo_id
+        there = f"{name} at {revision}" if revision else name
         raise OSError(
-            f"{name} is no folder here and could not be loaded from the Hub: {explain(error)}."
+            f"{there} could not be loaded from the Hub: {explain(error, name, writing=False)}."
         ) from error
 
 
-def explain(error: BaseException) -> str:
-    """Say in plain words, and in part of a sentence, why the Hub refused."""
+def explain(error: BaseException, repo_id: str, *, writing: bool = True) -> str:
+    """Say in plain words, and in part of a sentence, why the Hub refused to read or write a repository."""
     if isinstance(error, (LocalEntryNotFoundError, RuntimeError)) and error.__cause__:
-        return explain(error.__cause__)
+        return explain(error.__cause__, repo_id, writing=writing)
+    login = f"run `hf auth login`, or set HF_TOKEN to a token that may {'write' if writing else 'read it'}"
     if isinstance(error, LocalTokenNotFoundError):
-        return f"there is no token: {LOGIN}"
+        return f"there is no token: {login}"
+    if isinstance(error, OfflineModeIsEnabled):
+        return (
+            "offline mode is on (HF_HUB_OFFLINE) and it was not downloaded before: unset that once"
+        )
     if isinstance(error, RevisionNotFoundError):
         return "it has no such revision"
+    if isinstance(error, GatedRepoError):
+        return f"its owner admits people by request: ask at {ENDPOINT}/{repo_id}, then {login}"
     if isinstance(error, RepositoryNotFoundError):
         return "there is no such repository, or the token may not see it"
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         known = {
-            401: f"the token is missing or not valid (401): {LOGIN}",
+            401: f"the token is missing or not valid (401): {login}",
             402: "the account's plan does not include this (402)",
-            403: f"the token may not do this (403): {LOGIN}",
+            403: f"the token may not do this (403): {login}",
         }
         return known.get(status, f"the Hub answered {status}")
     if isinstance(error, (HTTPError, ConnectionError, LocalEntryNotFoundError)):
@@ -122,12 +105,12 @@ def check_access(repo_id: str) -> HfApi:
             be reached.
     """
     if not REPO_ID.fullmatch(repo_id):
-        raise ValueError(f"A Hub id is ns/name, got {repo_id}.")
+        raise ValueError(f"A Hub id is NAMESPACE/NAME, got {repo_id}.")
     api = HfApi()
     try:
         token = api.whoami().get("auth", {}).get("accessToken", {})
     except HUB_ERRORS as error:
-        raise OSError(f"Nothing can be pushed to {repo_id}: {explain(error)}.") from error
+        raise OSError(f"Nothing can be pushed to {repo_id}: {explain(error, repo_id)}.") from error
     if token.get("role") == "read":
         raise OSError(f"Nothing can be pushed to {repo_id}: the token may only read; {LOGIN}.")
     return api

@@ -17,10 +17,12 @@ from pixelcnn.store.folder import (
     TYPICALITY,
     WEIGHTS,
     grids,
+    load_folder,
     locate,
+    read_reference,
 )
 from pixelcnn.store.grid import sample_grid
-from pixelcnn.store.hub import HUB_ERRORS, check_access, commit, explain, load
+from pixelcnn.store.hub import HUB_ERRORS, check_access, commit, explain
 from pixelcnn.store.record import read_record
 from pixelcnn.store.stages import check_stages
 
@@ -61,7 +63,7 @@ def push(folder: Path, repo_id: str, *, private: bool = False, revision: str | N
             revision=revision,
         )
     except HUB_ERRORS as error:
-        raise OSError(f"Pushing to {repo_id} failed: {explain(error)}.") from error
+        raise OSError(f"Pushing to {repo_id} failed: {explain(error, repo_id)}.") from error
     return f"{url}/tree/{revision}" if revision else str(url)
 
 
@@ -72,7 +74,8 @@ def collect(folder: Path, repo_id: str) -> dict[str, Path | bytes]:
         FileNotFoundError, ValueError: in one sentence, if there is no model, or a file is damaged.
     """
     weights, run = locate(folder)
-    model = load(weights)
+    model = load_folder(weights, reference=False)
+    read_reference(weights, model)  # refuses what would be pushed along
     files: dict[str, Path | bytes] = {name: weights / name for name in (CONFIG, WEIGHTS)}
     record = read_record(weights, run)
     check_stages(record.stages, weights)

@@ -4,14 +4,17 @@ The figures lie in the folder of the weights that they were measured on. Stages 
 of the run.
 """
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pixelcnn.foreign import parse_json, read_text
 from pixelcnn.store.folder import LOG, METRICS, TRAINING
 from pixelcnn.store.stages import Stage, Stages, read_stages
 
+T = TypeVar("T")
 Fields = dict[str, type | tuple[type, ...]]
 
 # What they must hold. Weights of others bring their own files, and the page shows what is in them.
@@ -61,22 +64,51 @@ class Record:
         return (self.metrics or {}).get(setting)
 
 
-def read_record(weights: Path, run: Path) -> Record:
+def read_record(weights: Path, run: Path, *, strict: bool = True) -> Record:
     """Read what lies beside the weights, and in the folder of the run.
+
+    Args:
+        weights: the folder of the weights.
+        run: the folder of the run; the same, if there is none.
+        strict: refuse a damaged file; else it counts as missing, with a warning.
 
     Raises:
         ValueError: in one sentence, if a file is damaged.
     """
+
+    def known(read: Callable[[], T], nothing: T) -> T:
+        try:
+            return read()
+        except ValueError as error:
+            if strict:
+                raise
+            warnings.warn(f"{error} It is left out.", stacklevel=3)
+            return nothing
+
+    return Record(
+        stages=known(lambda: _stages(run), ()),
+        metrics=known(lambda: _metrics(weights), None),
+        losses=known(lambda: _losses(run), []),
+    )
+
+
+def _stages(run: Path) -> Stages:
     stages = read_stages(run)
     for stage in stages:
         for setting in ("dataset", "binarization"):
             if stage.settings and not isinstance(stage.settings.get(setting), str):
                 raise ValueError(f"{run / TRAINING} lacks the {setting} of a stage.")
-    metrics = None
-    if (weights / METRICS).is_file():
-        metrics = _checked(weights / METRICS, read_text(weights / METRICS), MEASURED)
+    return stages
+
+
+def _metrics(weights: Path) -> dict[str, Any] | None:
+    path = weights / METRICS
+    return _checked(path, read_text(path), MEASURED) if path.is_file() else None
+
+
+def _losses(run: Path) -> list[dict[str, Any]]:
     lines = read_text(run / LOG).splitlines() if (run / LOG).is_file() else []
-    return Record(stages, metrics, [_checked(run / LOG, line, LOGGED) for line in lines])
+    return [_checked(run / LOG, line, LOGGED) for line in lines]
 
 
 def _checked(path: Path, text: str, fields: Fields) -> dict[str, Any]:

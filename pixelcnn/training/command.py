@@ -16,8 +16,9 @@ from pixelcnn.devices import set_threads
 from pixelcnn.distributed import LostError, World, join
 from pixelcnn.files import alone_in
 from pixelcnn.refusals import one_sentence
-from pixelcnn.store.folder import BEST, CURVES, LAST, grids, locate
-from pixelcnn.store.hub import check_access, fetch, load
+from pixelcnn.store.folder import BEST, CURVES, LAST, grids, load_folder, locate
+from pixelcnn.store.hub import check_access
+from pixelcnn.store.names import find
 from pixelcnn.store.push import push
 from pixelcnn.training.checkpoint import pack, unpack
 from pixelcnn.training.flags import configs, parse_args
@@ -104,9 +105,9 @@ def begin_or_resume(
 def begin(args: argparse.Namespace, device: torch.device) -> tuple[RunFolder, Run]:
     """A new run, in a folder that holds none yet."""
     model_config, train_config = configs(args)
-    init = fetch(args.init) if args.init else None
+    init = find(args.init) if args.init else None
     folder = RunFolder.new(args.out, init)
-    weights = load(locate(init)[0], device) if init else None
+    weights = load_folder(init, device) if init else None
     return folder, start(model_config, train_config, device, init=weights)
 
 

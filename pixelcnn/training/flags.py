@@ -110,7 +110,11 @@ def _add_run(group: _Group) -> None:
     group.add("device", None, "cpu, cuda, ...; default: a GPU if there is one")
     group.add("threads", None, THREADS_HELP, type=int)
     group.add("out", Path("runs/latest"), "folder for weights, logs and images")
-    group.add("init", None, "begin with the weights in this folder, or of this Hub id")
+    group.add(
+        "init",
+        None,
+        "begin with the weights of this model: a name, a folder, or hf://NAMESPACE/NAME",
+    )
     group.add("resume", None, "go on with the run in this folder, as it began", type=Path)
     group.add("checkpoint_steps", 500, "steps between checkpoints; one follows each epoch too")
     group.add("show", False, "open the images in a viewer", action="store_true")

@@ -9,65 +9,69 @@ from pathlib import Path
 import pixelcnn
 from pixelcnn.devices import THREADS_HELP, set_threads
 from pixelcnn.refusals import one_sentence
-from pixelcnn.store.hub import REPO_ID, fetch
-from pixelcnn.store.record import read_record
+from pixelcnn.store.folder import load_folder
+from pixelcnn.store.names import HUB, WEIGHTS, find_models
 from pixelcnn.ui.executor import ModelExecutor
-from pixelcnn.ui.page import HOME, build_page, launch_options
+from pixelcnn.ui.page import build_page, launch_options
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import Service
-
-WEIGHTS = HOME / "weights"
-NAMES = ("binary", "gray", "residual")  # the first found is the default
 
 # After each call Gradio sums up the last 10,000, in 6 to 15 ms, for figures in its panel that nobody needs.
 UNCOUNTED = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": str(2**31), "GRADIO_ANALYTICS_MAX_EVENTS": "1"}
 
 
-def find_models(weights: str) -> dict[str, Path]:
-    """The folders of the models, by name: those in a folder, or the one of a Hub id.
-
-    Raises:
-        OSError, ValueError: in one sentence, if there is none.
-    """
-    folder = Path(weights)
-    found = {name: folder / name for name in NAMES if (folder / name / "config.json").is_file()}
-    if found:
-        return found
-    repo_id = weights.partition("@")[0]
-    if folder.exists() or not REPO_ID.fullmatch(repo_id):
-        raise FileNotFoundError(f"{weights} holds none of {', '.join(NAMES)}: train a model first.")
-    fetched = fetch(weights)
-    read_record(fetched, fetched)  # refuses what the page could not show
-    return {repo_id.partition("/")[2]: fetched}
-
-
 def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
     """The page on these models, the default one warmed up by one digit.
 
+    Of several models those that the page cannot show are left out, and it says so.
+
     Args:
-        weights: folder of model folders, or a Hub id.
+        weights: as `find_models` takes them.
         notice: shown on the page.
 
     Raises:
-        OSError, ValueError: in one sentence, if there is no model, or one that cannot be used.
+        OSError, ValueError: in one sentence, if there is no model that the page can show.
     """
-    folders = find_models(weights)
     executor = ModelExecutor()
-    models = {name: executor.wait_for(pixelcnn.load, path) for name, path in folders.items()}
+    models, refusals = {}, []
+    folders = find_models(weights)
+    for name, folder in folders.items():
+        try:
+            models[name] = executor.wait_for(load_shown, folder)
+        except (OSError, ValueError) as error:
+            refusals.append(error)
+    if not models:
+        raise refusals[0]
+    notices = [*([notice] if notice else []), *map(str, refusals)]
+    if refusals:
+        print(*refusals, sep="\n", file=sys.stderr)
     executor.wait_for(pixelcnn.generate, next(iter(models.values())), 1, seed=0)
-    return build_page(Service(models, executor), folders, notice=notice)
+    shown = {name: folders[name] for name in models}
+    return build_page(Service(models, executor), shown, notice=" ".join(notices) or None)
+
+
+def load_shown(folder: Path) -> pixelcnn.PixelCNN:
+    """A model that the page can show.
+
+    Raises:
+        OSError, ValueError: in one sentence, if it cannot be loaded, or has several channels.
+    """
+    model = load_folder(folder)
+    if model.config.in_channels != 1:
+        raise ValueError(f"The page shows images of one channel, which those of {folder} are not.")
+    return model
 
 
 def page_on(weights: str) -> gr.Blocks:
-    """The page on these models; on those of this repository, and saying so, if they cannot be had.
+    """The page on these models; on those of the package, and saying so, if the Hub does not have them.
 
     Raises:
-        OSError, ValueError: in one sentence, if those cannot be had either.
+        OSError, ValueError: in one sentence, if there are none here.
     """
     try:
         return make_page(weights)
     except (OSError, ValueError) as error:
-        if weights == str(WEIGHTS):
+        if not weights.startswith(HUB):
             raise
         notice = f"{error} This page runs on the weights that came with it."
         print(notice, file=sys.stderr)
@@ -103,8 +107,8 @@ def main() -> None:
     parser.add_argument(
         "--weights",
         default=os.environ.get("PIXELCNN_WEIGHTS") or str(WEIGHTS),
-        help="folder of model folders, or ns/name[@revision] on the Hub;"
-        " default: PIXELCNN_WEIGHTS, or ours",
+        help="folder of a model, of a run, or of several; or hf://NAMESPACE/NAME[@REVISION];"
+        " default: PIXELCNN_WEIGHTS, or the models of the package",
     )
     parser.add_argument("--port", type=int, help="7860, or the next free one, if not given")
     parser.add_argument("--threads", type=int, metavar="N", help=THREADS_HELP)

@@ -78,6 +78,17 @@ async function fetchBytes(url, most) {
   return bytes;
 }
 
+/** The weights in a folder. */
+async function fetchWeights(base) {
+  try {
+    return await fetchBytes(new URL("model.safetensors", base), MAX_WEIGHTS);
+  } catch (error) {
+    const parts = await fetch(new URL("model.safetensors.index.json", base)).catch(() => null);
+    if (!parts?.ok || parts.headers.get("content-type")?.startsWith("text/html")) throw error;
+    throw new Refusal("The weights are in several files: save them as one model.safetensors.");
+  }
+}
+
 /** A worker, its own queue, and the task that it has in hand. */
 class Slot {
   constructor(pool) {
@@ -265,7 +276,7 @@ export class Pool {
     const address = new URL("config.json", base);
     const [config, weights] = await Promise.all([
       fetchBytes(address, MAX_JSON),
-      fetchBytes(new URL("model.safetensors", base), MAX_WEIGHTS),
+      fetchWeights(base),
     ]);
     await this.add(model, parseJson(config, address), weights);
   }

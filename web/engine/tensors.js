@@ -7,6 +7,7 @@ export const MAX_JSON = 1 << 20; // bytes of a config, or of the engine itself
 const MAX_BLOCKS = 64; // as in src/model.h
 const REACH = 3; // of the first layer, in pixels up and to each side
 const HIDDEN = 32; // of the residual network's head
+const POINTER = "version https://git-lfs"; // begins what Git holds in place of a large file
 const FIELDS = [
   ...["architecture", "likelihood", "levels", "in_channels", "height", "width", "num_classes"],
   ...["freehand", "inner_dim", "dilations", "horizontal_dim", "horizontal_dilations"],
@@ -123,6 +124,26 @@ export function numConditions(c) {
   return conditions > 1 ? conditions : 0;
 }
 
+const lengthOf = (shape) => shape.reduce((a, b) => a * b, 1);
+
+/** A number in half precision, from its 16 bits (IEEE 754 binary16). */
+function fromHalf(bits) {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  let value = (1 + fraction / 1024) * 2 ** (exponent - 15);
+  if (exponent === 0) value = fraction * 2 ** -24;
+  if (exponent === 31) value = fraction ? Number.NaN : Number.POSITIVE_INFINITY;
+  return bits & 0x8000 ? -value : value;
+}
+
+/** The precisions that are read: bytes of a number, and how numbers become float32 in a new buffer. */
+const PRECISIONS = {
+  F64: [8, (buffer) => Float32Array.from(new Float64Array(buffer))],
+  F32: [4, (buffer) => new Float32Array(buffer)],
+  F16: [2, (buffer) => Float32Array.from(new Uint16Array(buffer), fromHalf)],
+  BF16: [2, (buffer) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), upper).buffer)],
+};
+const upper = (bits) => bits << 16; // bfloat16 is the upper half of a float32
+
 /** Names and shapes of all tensors, in the order in which the engine takes them. */
 function wantedTensors(c, left) {
   const wanted = [];
@@ -171,6 +192,9 @@ function wantedTensors(c, left) {
 function readHeader(bytes) {
   require(bytes.length >= 8 &&
     bytes.length <= MAX_WEIGHTS, "The weights are not safetensors of up to 64 MB.");
+  const begins = new TextDecoder().decode(bytes.subarray(0, POINTER.length));
+  require(begins !==
+    POINTER, "The weights are a Git LFS pointer: serve the file that it points to.");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = view.getUint32(0, true);
   const fits = view.getUint32(4, true) === 0 && size <= MAX_HEADER && 8 + size <= bytes.length;
@@ -180,6 +204,13 @@ function readHeader(bytes) {
   require(header !== null &&
     typeof header === "object", "The header of the weights is no JSON object.");
   return [new Map(Object.entries(header)), 8 + size];
+}
+
+/** How many parameters are in a file that `readTensors` takes. */
+export function countParameters(bytes) {
+  const [header] = readHeader(bytes);
+  header.delete("__metadata__");
+  return [...header.values()].reduce((sum, { shape }) => sum + lengthOf(shape), 0);
 }
 
 /** Pixels that the first layer of a row sees to the left, which its weight tells. */
@@ -243,25 +274,29 @@ export function readTensors(c, bytes, outliers) {
   const spans = wantedTensors(c, left).map(([name, shape]) => {
     const entry = header.get(name);
     header.delete(name);
-    const size = 4 * shape.reduce((a, b) => a * b, 1);
+    const { dtype } = entry ?? {};
+    const [bytesEach, toFloats] = Object.hasOwn(PRECISIONS, dtype) ? PRECISIONS[dtype] : [];
+    const size = bytesEach * lengthOf(shape);
     const [from, to] = isOf(entry?.data_offsets, 2) ? entry.data_offsets : [];
     const right =
-      entry?.dtype === "F32" &&
+      toFloats &&
       isOf(entry.shape, shape.length) &&
       entry.shape.every((each, k) => each === shape[k]) &&
       to - from === size &&
       start + to <= bytes.length;
     require(right, `The weights hold another model than the config describes: see ${name}.`);
-    return { name, from: start + from, to: start + to };
+    return { name, from: start + from, to: start + to, toFloats };
   });
   const [more] = header.keys();
   require(more ===
     undefined, `The weights hold a tensor that the engine does not know: ${short(more)}.`);
   checkSpans(spans, start, bytes.length);
-  const tensors = spans.map(({ name, from, to }) => {
-    const tensor = new Uint8Array(bytes.subarray(from, to)); // a copy, aligned
-    const finite = new Float32Array(tensor.buffer).every(Number.isFinite);
-    require(finite, `The weights hold a number that is not finite: see ${name}.`);
+  const tensors = spans.map(({ name, from, to, toFloats }) => {
+    const numbers = toFloats(new Uint8Array(bytes.subarray(from, to)).buffer); // a copy, aligned
+    const tensor = new Uint8Array(numbers.buffer);
+    require(numbers.every(
+      Number.isFinite,
+    ), `The weights hold a number that is not finite: see ${name}.`);
     return outliers?.[name] ? withRow(tensor, outliers[name]) : tensor;
   });
   return { left, tensors };

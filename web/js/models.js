@@ -1,7 +1,7 @@
 // The models that the page offers: their configs, and when the engine has them.
 
 import { Refusal, Unreachable } from "../engine/pool.js";
-import { parseJson, readConfig } from "../engine/tensors.js";
+import { countParameters, parseJson, readConfig } from "../engine/tensors.js";
 
 /** A file of a model, as text; null where there is none, or it cannot be had. */
 export async function readText(url) {
@@ -107,7 +107,11 @@ export class Models {
       fetchText(url),
       this.engine.load(name, this.file(name, "")),
     ]);
-    if (reference) this.engine.calibrate?.(name, parseJson(reference, url));
+    try {
+      if (reference) this.engine.calibrate?.(name, parseJson(reference, url));
+    } catch (error) {
+      Promise.reject(error); // a notice says so; the model draws without it
+    }
   }
 
   /** Whether the engine has the model. */
@@ -118,8 +122,6 @@ export class Models {
   /** How many parameters the weights have, where they are here; else null. */
   parameters(name) {
     const weights = this.engine.files?.(name)?.weights;
-    if (!weights) return null;
-    const header = new DataView(weights.buffer, weights.byteOffset).getUint32(0, true); // its size
-    return (weights.length - 8 - header) / 4;
+    return weights ? countParameters(weights) : null;
   }
 }
