@@ -18,10 +18,15 @@ def test_grid_is_crisp_and_dark_on_white():
 
 def test_loss_curves_are_a_png(tmp_path):
     history = [
-        {"epoch": k, "train_nats_per_image": 60 / k, "validation_nats_per_image": 70 / k}
+        {
+            "epoch": k,
+            "step": 9 * k,
+            "train_nats_per_image": 60 / k,
+            "validation_nats_per_image": 70 / k,
+        }
         for k in (1, 2, 3)
     ]
-    save_loss_curves(history, tmp_path / "loss.png")
+    save_loss_curves(history, [], tmp_path / "loss.png")
     with Image.open(tmp_path / "loss.png") as picture:
         assert picture.format == "PNG"
         assert picture.width > 400

@@ -301,6 +301,7 @@ def test_files_of_a_run(uninterrupted, whole):
         BEST,
         LAST,
         CURVES,
+        "steps.csv",
         LOG,
         TRAINING,
         CHECKPOINT,

@@ -26,6 +26,7 @@ METRICS = "metrics.json"  # measured on these weights: the last line of `pixelcn
 TYPICALITY = "typicality.json"  # likelihoods of validation drawings: see `density/typicality.py`
 TRAINING = "training.json"  # how the weights came about; see `stages.py`
 LOG = "log.jsonl"  # losses of the run, one epoch a line
+STEPS = "steps.csv"  # training losses within the epochs
 CURVES = "loss.png"
 SAMPLES = "samples.png"  # drawn from exactly these weights, when they are pushed
 GRIDS = "samples-epoch-*.png"  # drawn after some epochs of the run

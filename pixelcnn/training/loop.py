@@ -17,17 +17,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from pixelcnn.data.datasets import Images, training_batches
 from pixelcnn.density.metrics import bits_per_dim
 from pixelcnn.distributed import ALONE, World
 from pixelcnn.training.optimizers import learning_rate_factor
+from pixelcnn.training.progress import Progress, tell
 from pixelcnn.training.run import Run
 from pixelcnn.training.step import train_step
 from pixelcnn.training.validation import ValidationImages
 
 CHECK_STEPS = 20  # the loss is looked at every so many steps
+NOTE_STEPS = 50  # its mean is noted every so many steps, or more often in a short epoch
+NOTES = 20  # in an epoch, at least
 
 
 def _do_nothing(run: Run) -> None:
@@ -44,7 +46,7 @@ class Hooks:
     checkpoint_steps: int = 500
     # Asked after each step, in every process; if any says so, all stop.
     should_stop: Callable[[int], bool] = lambda step: False
-    report: Callable[[str], None] = tqdm.write  # takes a line for people
+    report: Callable[[str], None] = tell  # takes a line for people
 
 
 NO_HOOKS = Hooks()
@@ -80,7 +82,7 @@ def train(
             return False
         entry = _entry(run, len(images), held_out, world)
         run.history.append(entry)
-        run.epoch, run.loss_sum = run.epoch + 1, 0.0
+        run.epoch, run.loss_sum, run.noted = run.epoch + 1, 0.0, (0.0, 0)
         if world.first:
             hooks.report(_line(entry))
             hooks.after_epoch(run)
@@ -94,7 +96,8 @@ def _train_epoch(run: Run, images: Images, hooks: Hooks, world: World) -> bool:
     run.model.train()
     total = torch.tensor(run.loss_sum, dtype=torch.float64, device=run.model.device)
     seen = done * run.config.batch_size  # images of this epoch
-    with _progress(run, len(images), done, world) as bar:
+    note_steps = max(1, min(NOTE_STEPS, steps // NOTES))
+    with _progress(run, len(images), done, hooks, world) as bar:
         for levels, labels, freehand in _batches(run, images, done):
             rate = learning_rate_factor(run.config, run.step, steps)
             loss = train_step(run, levels, labels, freehand, rate, world)
@@ -103,7 +106,9 @@ def _train_epoch(run: Run, images: Images, hooks: Hooks, world: World) -> bool:
             seen += len(levels)
             bar.update(len(levels))
             if run.step % CHECK_STEPS == 0:
-                bar.set_postfix(nats=f"{run.check_loss(loss):.2f}", refresh=False)
+                bar.note(run.check_loss(loss))
+            if run.step % note_steps == 0:
+                run.note_loss(total, seen)
             stop = world.any(hooks.should_stop(run.step))
             if stop or run.step % hooks.checkpoint_steps == 0:
                 run.loss_sum = run.check_loss(total, seen)
@@ -115,15 +120,10 @@ def _train_epoch(run: Run, images: Images, hooks: Hooks, world: World) -> bool:
     return True
 
 
-def _progress(run: Run, num_images: int, done: int, world: World) -> "tqdm[Any]":
-    """The bar of an epoch of which some steps are done."""
-    return tqdm(
-        desc=f"epoch {run.epoch}/{run.config.epochs}",
-        total=num_images,
-        initial=done * run.config.batch_size,
-        unit="img",
-        disable=None if world.first else True,  # None: where no terminal is
-    )
+def _progress(run: Run, num_images: int, done: int, hooks: Hooks, world: World) -> Progress:
+    """The progress of an epoch of which some steps are done."""
+    images, c = done * run.config.batch_size, run.config
+    return Progress(run.epoch, c.epochs, num_images, images, hooks.report, shown=world.first)
 
 
 def _batches(run: Run, images: Images, done: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -35,6 +35,9 @@ class Run:
     step: int = 0  # steps done, in all epochs
     loss_sum: float = 0.0  # nats, over the images of this epoch so far
     history: list[dict[str, Any]] = field(default_factory=list)  # one entry an epoch
+    # Within the epochs: pairs of a step and the mean training loss of the images since the pair before.
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    noted: tuple[float, int] = (0.0, 0)  # `loss_sum`, and of how many images, at the last of these
 
     @property
     def evaluated(self) -> PixelCNN:
@@ -69,6 +72,16 @@ class Run:
             " a --grad-clip such as 1, more --warmup-steps, more --weight-decay, or --precision fp32."
         )
 
+    def note_loss(self, total: Tensor, num_images: int) -> None:
+        """Add to `losses`; the total is over the first images of the epoch.
+
+        Raises:
+            DivergedError: as `check_loss`.
+        """
+        before, images = self.noted
+        self.noted = self.check_loss(total, num_images), num_images
+        self.losses.append((self.step, (self.noted[0] - before) / (num_images - images)))
+
     def _finite_weights(self) -> bool:
         return all(bool(p.isfinite().all()) for p in self.model.parameters())
 
@@ -86,6 +99,8 @@ class Run:
             "step": self.step,
             "loss_sum": self.loss_sum,
             "history": self.history,
+            "losses": [list(pair) for pair in self.losses],
+            "noted": list(self.noted),
         }
 
 
@@ -178,5 +193,9 @@ def _restore(state: State, device: torch.device) -> Run:
         optimizer.load_state_dict(saved)
     run.epoch, run.step, run.loss_sum = state["epoch"], state["step"], state["loss_sum"]
     run.history = state["history"]
+    if "losses" in state:  # as version 0.1 kept none
+        run.losses = [(step, nats) for step, nats in state["losses"]]
+        total, images = state["noted"]
+        run.noted = total, images
     restore_random_state(state["random"], device)
     return run

@@ -16,6 +16,7 @@ from pixelcnn.store.folder import (
     CURVES,
     LAST,
     LOG,
+    STEPS,
     TRAINING,
     grid_name,
     save,
@@ -94,7 +95,14 @@ class RunFolder:
         return folder, run
 
     def save(self, run: Run) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, and what there is to see of a run that is within an epoch."""
+        if run.step:
+            save(run.evaluated, self.path / LAST)
+            write_stages((*self.before, self._stage(run, last_epoch=None)), self.path)
+            self._write_losses(run)
+        self._write_checkpoint(run)
+
+    def _write_checkpoint(self, run: Run) -> None:
         origins = {
             "stages_before": [_plain(asdict(stage)) for stage in self.before],
             "origin": asdict(self.origin) if self.origin else None,
@@ -107,26 +115,25 @@ class RunFolder:
         save(model, self.path / LAST)
         if run.best_epoch == epoch:
             save(model, self.path / BEST)
-        write_stages((*self.before, self._stage(run)), self.path)
+        write_stages((*self.before, self._stage(run, last_epoch=epoch)), self.path)
         if epoch in (*run.config.sample_epochs, run.config.epochs):
             picture = io.BytesIO()
             sample_grid(model, run.config.seed).save(picture, "PNG")
             write_whole(self.path / grid_name(epoch), picture.getvalue())
-        save_loss_curves(run.history, self.path / CURVES)
-        self._write_log(run)
-        self.save(run)  # last: what is killed before goes through all of this again
+        self._write_losses(run)
+        self._write_checkpoint(run)  # last: what is killed before goes through all of this again
 
-    def _stage(self, run: Run) -> Stage:
-        """This run as it stands."""
+    def _stage(self, run: Run, *, last_epoch: int | None) -> Stage:
+        """This run as it stands; the last weights are of no epoch where they were saved within one."""
         nats = {entry["epoch"]: entry["validation_nats_per_image"] for entry in run.history}
-        epochs = {BEST: run.best_epoch, LAST: run.history[-1]["epoch"]}
+        epochs = {BEST: run.best_epoch} if run.history else {}
         results = {
             epoch: Result(
                 sha256=sha256(self.path / name),
                 epoch=epoch,
-                validation_nats_per_image=nats[epoch],
+                validation_nats_per_image=None if epoch is None else nats[epoch],
             )
-            for name, epoch in epochs.items()
+            for name, epoch in (epochs | {LAST: last_epoch}).items()
         }
         return Stage(
             origins=(self.origin,) if self.origin else (),
@@ -136,10 +143,16 @@ class RunFolder:
             results=tuple(results.values()),
         )
 
-    def _write_log(self, run: Run) -> None:
-        """Write the losses as JSON lines: whole, so that a resumed run repeats no epoch in it."""
-        lines = "".join(json.dumps(entry) + "\n" for entry in run.history)
-        write_whole(self.path / LOG, lines.encode())
+    def _write_losses(self, run: Run) -> None:
+        """Write and draw the losses, of epochs and within them: all anew, so that none is there twice."""
+        if run.history:
+            lines = "".join(json.dumps(entry) + "\n" for entry in run.history)
+            write_whole(self.path / LOG, lines.encode())
+        if run.losses:
+            rows = "".join(f"{step},{nats}\n" for step, nats in run.losses)
+            write_whole(self.path / STEPS, f"step,train_nats_per_image\n{rows}".encode())
+        if run.history or run.losses:
+            save_loss_curves(run.history, run.losses, self.path / CURVES)
 
 
 def _plain(value: Any) -> Any:
