@@ -19,6 +19,7 @@ from pixelcnn.data.datasets import (
     to_levels,
 )
 from pixelcnn.data.outliers import draw_outliers
+from pixelcnn.data.own import OWN_DATA, read_own
 from pixelcnn.density.model import CHUNK
 from pixelcnn.density.reference import SHARES, Reference
 from pixelcnn.density.typicality import measure_reference
@@ -40,6 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("weights", help="folder of a model or a run, or binary, gray, residual")
     add("--data-dir", type=Path, default=Path("data"), help="torchvision's root folder")
+    add("--data", type=Path, help=OWN_DATA)
     add("--limit", type=int, default=2_000, metavar="N", help="N validation images at even steps")
     add(
         "--outliers",
@@ -77,9 +79,19 @@ def run(args: argparse.Namespace) -> Reference:
     folder = find_own(args.weights)
     device = pick_device(args.device)
     model = load_folder(folder, device, reference=False)  # what lies there may be of other weights
-    dataset, binarization = what_to_measure(folder, model.config.levels)
+    own = read_own(args.data) if args.data else None
+    dataset, binarization = what_to_measure(folder, model.config.levels, own.name if own else None)
     levels = model.config.levels
-    usual = load_images(dataset, args.data_dir, "validation", device).every(args.limit)
+    if own:
+        own.check_fit(model.config)
+        if args.outliers:
+            raise ValueError(
+                "Drawings that are no digit tell nothing of your own images: add --outliers 0."
+            )
+        usual = own.split("validation", device)
+        usual = usual.every(min(args.limit, len(usual)))
+    else:
+        usual = load_images(dataset, args.data_dir, "validation", device).every(args.limit)
     if model.config.freehand:
         usual = freehand_images(usual, "validation")
     usual_levels = evaluation_levels(usual, levels, binarization, "validation")

@@ -190,7 +190,7 @@ MOST_SEED = 9_999_999
 class TrainConfig(_Json):
     """What a training run is built from, beside the model's config."""
 
-    dataset: Dataset = "MNIST"
+    dataset: str = "MNIST"  # by torchvision, see `Dataset`; or what its owner calls it
     binarization: Binarization = "threshold"  # none: greys at the model's K levels
     epochs: int = 50
     batch_size: int = 128

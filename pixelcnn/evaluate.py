@@ -20,6 +20,7 @@ from pixelcnn.data.datasets import (
     evaluation_levels,
     load_images,
 )
+from pixelcnn.data.own import OWN_DATA, read_own
 from pixelcnn.density.metrics import evaluate
 from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import THREADS_HELP, autocast, set_threads
@@ -42,7 +43,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=get_args(Dataset),
         help="default: what the weights were fitted to, or MNIST",
     )
-    add("--split", choices=("validation", "test"), default="test")
+    add("--data", type=Path, help=OWN_DATA)
+    add(
+        "--split",
+        choices=("validation", "test", "all"),
+        default="test",
+        help="of your own images, a tenth each; or all",
+    )
     add(
         "--binarization",
         choices=get_args(Binarization),
@@ -84,15 +91,24 @@ def run(args: argparse.Namespace, world: World = ALONE) -> dict[str, Any]:
     folder = find_own(args.weights) if args.write else find(args.weights)
     model = load_folder(folder, device)
     num_levels = model.config.levels
-    dataset, binarization = what_to_measure(folder, num_levels, args.dataset, args.binarization)
-    with world.in_turn():
-        images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
+    own = read_own(args.data) if args.data else None
+    asked = own.name if own else args.dataset
+    dataset, binarization = what_to_measure(folder, num_levels, asked, args.binarization)
+    if own:
+        own.check_fit(model.config)
+        images = own.split(args.split, device).every(args.limit)
+    elif args.split == "all":
+        raise ValueError("--split all is for your own images: give them by --data.")
+    else:
+        with world.in_turn():
+            images = load_images(dataset, args.data_dir, args.split, device).every(args.limit)
     levels = evaluation_levels(images, num_levels, binarization, args.split)
     batches = torch.arange(len(images)).split(args.batch_size)
     batches = batches[world.share(len(batches))]
     with autocast(device, args.precision):
         bar = tqdm(batches, unit="batch", disable=None if world.first else True)
-        result = evaluate(model, levels, images.labels, bar, world)
+        labels = None if own and not own.classes else images.labels
+        result = evaluate(model, levels, labels, bar, world)
     figures = dataclasses.asdict(result)
     measured: dict[str, Any] = figures | {
         "dataset": dataset,
@@ -112,9 +128,9 @@ def run(args: argparse.Namespace, world: World = ALONE) -> dict[str, Any]:
 def what_to_measure(
     folder: Path,
     num_levels: int,
-    asked_dataset: Dataset | None = None,
+    asked_dataset: str | None = None,
     asked_binarization: Binarization | None = None,
-) -> tuple[Dataset, Binarization]:
+) -> tuple[str, Binarization]:
     """The data that are asked for, or else those that the weights were fitted to.
 
     What is other than in training is said on stderr.
@@ -129,15 +145,15 @@ def what_to_measure(
     """
     record = read_record(folder, run_of(folder), strict=False)
     dataset = asked_dataset or record.dataset or "MNIST"
-    if dataset not in get_args(Dataset):
-        raise ValueError(f"The weights were fitted to {dataset}: give --dataset.")
+    if asked_dataset is None and dataset not in get_args(Dataset):
+        raise ValueError(f"The weights were fitted to {dataset}: give its path by --data.")
     wanted = asked_binarization or record.binarization or default_binarization(num_levels)
     binarization = cast(Binarization, wanted)
     check_binarization(num_levels, binarization)
     for fitted, asked in ((record.dataset, dataset), (record.binarization, binarization)):
         if fitted not in (None, asked):
             print(f"The weights were fitted to {fitted}; this measures {asked}.", file=sys.stderr)
-    return cast(Dataset, dataset), binarization
+    return dataset, binarization
 
 
 if __name__ == "__main__":

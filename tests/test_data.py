@@ -277,8 +277,7 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("torchvision.datasets.MNIST.download", download)
     with pytest.raises(RuntimeError, match=r"^MNIST could not be downloaded [^\n]+\.$"):
         load_images("MNIST", tmp_path, "train")
-    assert snapshot(tmp_path) == {}
-    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("levels", "binarization"), [(2, "none"), (4, "threshold")])

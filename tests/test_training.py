@@ -16,7 +16,7 @@ from pixelcnn.data.datasets import Images, freehand_images
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.sampling.draft import Draft
 from pixelcnn.sampling.naive import draw_naive
-from pixelcnn.store import hub
+from pixelcnn.store import names
 from pixelcnn.store.folder import BEST, CHECKPOINT, CURVES, LAST, LOG, TRAINING, grid_name, sha256
 from pixelcnn.store.grid import grid
 from pixelcnn.store.stages import Origin, Result, read_stages
@@ -181,7 +181,7 @@ def test_another_seed_gives_other_weights():
 
 
 def test_a_run_can_begin_with_the_weights_of_another(uninterrupted, whole):
-    first = hub.load(whole / BEST)
+    first = names.load(whole / BEST)
     other = replace(MODEL, dropout=0.5)
     run = start(other, CONFIG, CPU, init=first)
     assert run.model.config == other
@@ -226,7 +226,7 @@ def test_the_stages_tell_the_whole_history_of_the_weights(uninterrupted, whole, 
 
     path = tmp_path / "next"
     folder = RunFolder.new(path, whole / BEST)
-    run = start(MODEL, replace(CONFIG, epochs=2), CPU, init=hub.load(whole / BEST))
+    run = start(MODEL, replace(CONFIG, epochs=2), CPU, init=names.load(whole / BEST))
     assert not train(folder, run, should_stop=lambda step: step == 7)
     folder, run = RunFolder.resume(path, CPU)
     assert train(folder, run)
@@ -315,19 +315,19 @@ def test_best_is_kept_apart_from_last(tmp_path):
     config = TrainConfig(epochs=1, batch_size=16, lr=5e-3)
     folder, run = RunFolder.new(tmp_path), start(MODEL, config, CPU)
     train(folder, run)
-    best = hub.load(tmp_path / BEST).state_dict()
+    best = names.load(tmp_path / BEST).state_dict()
     run.config = replace(config, epochs=2, lr=0.03)
     run.optimizers = make_optimizers(run.model, run.config)
     train(folder, run)
-    assert same(hub.load(tmp_path / BEST).state_dict(), best)
-    assert not same(hub.load(tmp_path / LAST).state_dict(), best)
+    assert same(names.load(tmp_path / BEST).state_dict(), best)
+    assert not same(names.load(tmp_path / LAST).state_dict(), best)
     (stage,) = read_stages(tmp_path)
     assert [result.epoch for result in stage.results] == [1, 2]
     assert [r.sha256 for r in stage.results] == [sha256(tmp_path / n) for n in (BEST, LAST)]
 
 
 def test_averaged_weights_are_what_is_saved(uninterrupted, whole):
-    last = hub.load(whole / LAST).state_dict()
+    last = names.load(whole / LAST).state_dict()
     assert same(last, uninterrupted.average.state_dict())
     assert not same(last, uninterrupted.model.state_dict())
 

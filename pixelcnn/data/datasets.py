@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, get_args
 from zipfile import BadZipFile
 
 import torch
@@ -64,7 +64,7 @@ class Images:
 
 
 def load_images(
-    dataset: Dataset, data_dir: Path, split: Split, device: torch.device | str = "cpu"
+    dataset: str, data_dir: Path, split: Split, device: torch.device | str = "cpu"
 ) -> Images:
     """Load one split; torchvision downloads what is missing. Files that are there stay as they are.
 
@@ -78,6 +78,10 @@ def load_images(
         ValueError: in one sentence that names the file, if one is damaged or something else.
         RuntimeError: in one sentence that says which files to put where, if a download fails.
     """
+    if dataset not in get_args(Dataset):
+        raise ValueError(
+            f"{dataset} is none of {', '.join(get_args(Dataset))}: give its path by --data."
+        )
     greys, labels = _read(dataset, data_dir, train=split != "test")
     if split != "test":
         cut = len(labels) - VALIDATION_IMAGES
@@ -92,7 +96,7 @@ def load_images(
     return Images(greys.to(device), labels.to(device))
 
 
-def _read(dataset: Dataset, data_dir: Path, *, train: bool) -> tuple[Tensor, Tensor]:
+def _read(dataset: str, data_dir: Path, *, train: bool) -> tuple[Tensor, Tensor]:
     """All training or test images, (N, 1, H, W) uint8, and their labels (N,)."""
     prefix, test = ("emnist-digits-", "test") if dataset == "EMNIST" else ("", "t10k")
     part = f"{prefix}{'train' if train else test}"
@@ -113,7 +117,7 @@ def _read(dataset: Dataset, data_dir: Path, *, train: bool) -> tuple[Tensor, Ten
     return greys, labels
 
 
-def _download(dataset: Dataset, data_dir: Path, names: list[str]) -> None:
+def _download(dataset: str, data_dir: Path, names: list[str]) -> None:
     """Put files into the dataset's folder that are not there.
 
     They are downloaded elsewhere, as torchvision writes over whatever has their names, and moved once they

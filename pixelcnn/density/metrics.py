@@ -19,7 +19,7 @@ class Evaluation:
     """Likelihood of a set of images, single model."""
 
     nats_per_image: float  # of the mixture over classes, where there are classes
-    nats_per_image_given_class: float | None  # None without classes
+    nats_per_image_given_class: float | None  # None without classes, or labels
     bits_per_dim: float  # from nats_per_image
     images: int
 
@@ -38,7 +38,7 @@ def bits_per_dim(nats_per_image: float, dims: int) -> float:
 def evaluate(
     model: PixelCNN,
     levels: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     batches: Iterable[Tensor],
     world: World = ALONE,
 ) -> Evaluation:
@@ -47,7 +47,7 @@ def evaluate(
     Args:
         model: in eval mode.
         levels: (N, C, H, W) integers 0..K-1.
-        labels: (N,).
+        labels: (N,), or None where there are none.
         batches: the indices 0..N-1 in parts; a progress bar may sit here. Of several processes each has its
             own parts.
         world: those processes.
@@ -60,19 +60,21 @@ def evaluate(
     """
     mixture = given = 0.0
     for index in batches:
-        batch, label = levels[index].long(), labels[index]
+        batch = levels[index].long()
         if model.num_classes:
             each = model.class_log_prob(batch).double().sum((2, 3, 4))  # (B, classes)
             mixture -= float(each.logsumexp(1).sum()) - len(batch) * math.log(model.num_classes)
-            given -= float(each.gather(1, label[:, None]).sum())
+            if labels is not None:
+                given -= float(each.gather(1, labels[index][:, None]).sum())
         else:
             mixture -= float(model.log_prob(batch).double().sum())
+    knows_class = bool(model.num_classes) and labels is not None
     sums = torch.tensor([mixture, given], dtype=torch.float64)
     mixture, given = world.add_up([sums])[0].tolist()
     nats = mixture / len(levels)
     return Evaluation(
         nats_per_image=nats,
-        nats_per_image_given_class=given / len(levels) if model.num_classes else None,
+        nats_per_image_given_class=given / len(levels) if knows_class else None,
         bits_per_dim=bits_per_dim(nats, levels[0].numel()),
         images=len(levels),
     )

@@ -90,7 +90,8 @@ def _eval_results(record: Record) -> list[EvalResult]:
 def _summary(model: PixelCNN, record: Record) -> str:
     c = model.config
     facts = DATASETS.get(record.dataset or "")
-    of = f"{record.dataset}'s {facts.of}" if facts else "a dataset that was not recorded"
+    unknown = record.dataset or "a dataset that was not recorded"
+    of = f"{record.dataset}'s {facts.of}" if facts else unknown
     kind = {
         "gated": "gated PixelCNN ([van den Oord et al. 2016b](https://arxiv.org/abs/1606.05328))",
         "residual": "PixelCNN ([van den Oord et al. 2016a](https://arxiv.org/abs/1601.06759))",
@@ -208,14 +209,16 @@ def _training(model: PixelCNN, record: Record, weights: Path) -> str:
 
 def _data(model: PixelCNN, record: Record) -> str:
     facts = DATASETS.get(record.dataset or "")
-    if facts is None:
+    if record.dataset is None:
         return "## Data\n\nThe data were not recorded."
-    return f"## Data\n\n{facts.source}. The images are {_levels(model, record)}."
+    source = facts.source if facts else record.dataset
+    return f"## Data\n\n{source}. The images are {_levels(model, record)}."
 
 
 def _limitations(model: PixelCNN, record: Record) -> str:
     facts = DATASETS.get(record.dataset or "")
-    what = f"{record.dataset}'s {facts.of}" if facts else "the images it was fitted to"
+    unknown = record.dataset or "the images it was fitted to"
+    what = f"{record.dataset}'s {facts.of}" if facts else unknown
     blind = (
         " Its masked convolutions have a blind spot: a pixel does not see all that is above it, to the right."
         if model.config.architecture == "residual"

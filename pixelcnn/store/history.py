@@ -3,6 +3,7 @@
 from typing import Any
 
 from pixelcnn.store.folder import TRAINING
+from pixelcnn.store.sources import DATASETS
 from pixelcnn.store.stages import Stage, Stages
 
 
@@ -20,9 +21,11 @@ def paragraphs(stages: Stages) -> list[str]:
 def _method(stages: Stages) -> str:
     muon = any((stage.settings or {}).get("optimizer") == "muon" for stage in stages)
     matrices = ", and Muon for the matrices inside the network," if muon else ""
+    datasets = {(stage.settings or {}).get("dataset") for stage in stages if stage.settings}
+    held_out = "5,000" if datasets <= DATASETS.keys() else "those"
     return (
         f"Maximum likelihood by Adam (decoupled weight decay){matrices} on the training images but for"
-        " 5,000 that are held out for validation."
+        f" {held_out} that are held out for validation."
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from pixelcnn.data.datasets import load_images
+from pixelcnn.data.own import OwnImages, read_own
 from pixelcnn.devices import set_threads
 from pixelcnn.distributed import LostError, World, join
 from pixelcnn.files import alone_in
@@ -21,7 +22,7 @@ from pixelcnn.store.hub import check_access
 from pixelcnn.store.names import find
 from pixelcnn.store.push import push
 from pixelcnn.training.checkpoint import pack, unpack
-from pixelcnn.training.flags import configs, parse_args
+from pixelcnn.training.flags import configs, fit_to, parse_args
 from pixelcnn.training.loop import Hooks, train
 from pixelcnn.training.run import DivergedError, Run, restore, start
 from pixelcnn.training.run_folder import RunFolder
@@ -49,15 +50,21 @@ def fit(args: argparse.Namespace, world: World) -> bool:
     set_threads(args.threads)
     noted = stop_on_signal()
     device = world.pick_device(args.device)
-    folder, run = begin_or_resume(args, device, world)
-    channels = run.model.config.in_channels
-    if channels != 1:
+    own = read_own(args.data) if args.data else None
+    folder, run = begin_or_resume(args, own, device, world)
+    channels, wanted = run.model.config.in_channels, own.shape[0] if own else 1
+    if channels != wanted:
+        have = "1 channel" if wanted == 1 else f"{wanted} channels"
         raise ValueError(
-            f"{run.config.dataset} has 1 channel: in_channels must be 1, got {channels}."
+            f"{run.config.dataset} has {have}: in_channels must be {wanted}, got {channels}."
         )
-    with world.in_turn():
-        images = load_images(run.config.dataset, args.data_dir, "train", device)
-        validation = load_images(run.config.dataset, args.data_dir, "validation", device)
+    if own:
+        own.check_fit(run.model.config)
+        images, validation = own.split("train", device), own.split("validation", device)
+    else:
+        with world.in_turn():
+            images = load_images(run.config.dataset, args.data_dir, "train", device)
+            validation = load_images(run.config.dataset, args.data_dir, "validation", device)
     if world.first:
         folder.make()
     with alone_in(folder.path) if world.first else nullcontext():
@@ -88,13 +95,13 @@ def fit(args: argparse.Namespace, world: World) -> bool:
 
 
 def begin_or_resume(
-    args: argparse.Namespace, device: torch.device, world: World
+    args: argparse.Namespace, own: OwnImages | None, device: torch.device, world: World
 ) -> tuple[RunFolder, Run]:
     """The run that the flags ask for; of several processes the first reads it, and tells the others."""
     if args.checkpoint_steps < 1:
         raise ValueError(f"--checkpoint-steps must be at least 1, got {args.checkpoint_steps}.")
     if world.first:
-        folder, run = resume(args, device) if args.resume else begin(args, device)
+        folder, run = resume(args, device) if args.resume else begin(args, own, device)
         if world.size > 1:
             world.from_first(pack(run.state()))
         return folder, run
@@ -102,9 +109,13 @@ def begin_or_resume(
     return RunFolder(args.resume or args.out), restore(state, device)
 
 
-def begin(args: argparse.Namespace, device: torch.device) -> tuple[RunFolder, Run]:
+def begin(
+    args: argparse.Namespace, own: OwnImages | None, device: torch.device
+) -> tuple[RunFolder, Run]:
     """A new run, in a folder that holds none yet."""
     model_config, train_config = configs(args)
+    if own:
+        model_config = fit_to(own, model_config, args)
     init = find(args.init) if args.init else None
     folder = RunFolder.new(args.out, init)
     weights = load_folder(init, device) if init else None
@@ -174,8 +185,9 @@ def resuming(args: argparse.Namespace, world: World) -> str:
     started = (
         f"torchrun --nproc-per-node={world.size} {sys.argv[0]}" if world.size > 1 else command()
     )
-    folder, data = shlex.quote(str(args.resume or args.out)), shlex.quote(str(args.data_dir))
-    return f"{started} --resume {folder} --data-dir {data}{push_flags(args)}"
+    folder = shlex.quote(str(args.resume or args.out))
+    flag, path = ("--data", args.data) if args.data else ("--data-dir", args.data_dir)
+    return f"{started} --resume {folder} {flag} {shlex.quote(str(path))}{push_flags(args)}"
 
 
 def push_flags(args: argparse.Namespace) -> str:

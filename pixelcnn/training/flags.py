@@ -9,8 +9,9 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pixelcnn.config import RESIDUAL_DILATIONS, Binarization, ModelConfig, TrainConfig
+from pixelcnn.config import RESIDUAL_DILATIONS, Binarization, Dataset, ModelConfig, TrainConfig
 from pixelcnn.data.datasets import check_binarization, default_binarization
+from pixelcnn.data.own import OWN_DATA, OwnImages, own_name
 from pixelcnn.devices import THREADS_HELP
 from pixelcnn.training.presets import PRESETS
 
@@ -27,7 +28,6 @@ MODEL_FIELDS = {
     "dropout": "on what each block adds",
 }
 DATA_FIELDS = {
-    "dataset": "by torchvision",
     "binarization": "default: threshold for 2 levels, else none",
     "shift": "move training images by up to so many pixels",
     "freehand": "share of each batch drawn free-hand, at any place and size",
@@ -99,6 +99,8 @@ def make_parser() -> argparse.ArgumentParser:
     model.add("class_conditional", False, "learn p(image | class)", action=switch)
     data = _Group(parser, "data")
     data.add("data_dir", Path("data"), "torchvision's root folder")
+    data.add("dataset", TrainConfig.dataset, "by torchvision", choices=typing.get_args(Dataset))
+    data.add("data", None, OWN_DATA, type=Path)
     data.add_fields(TrainConfig, DATA_FIELDS)
     _Group(parser, "training").add_fields(TrainConfig, TRAINING_FIELDS)
     _add_run(_Group(parser, "run"))
@@ -142,6 +144,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     typed = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(flags), untouched)))
     given = {name for name, value in vars(typed).items() if value is not untouched}
     flags.given = given | preset.keys()
+    if flags.data:
+        if "dataset" in given:
+            parser.error("give --dataset or --data")
+        flags.dataset = own_name(flags.data)
+        flags.given.add("dataset")
     return flags
 
 
@@ -165,3 +172,26 @@ def configs(args: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
     if args.posterior > 0 and (not args.class_conditional or args.dropout):
         raise ValueError("--posterior needs a --class-conditional model without --dropout.")
     return ModelConfig(**model), TrainConfig(**run)
+
+
+def fit_to(own: OwnImages, model: ModelConfig, args: argparse.Namespace) -> ModelConfig:
+    """The model config for one's own images: their size, channels and classes.
+
+    Raises:
+        ValueError: in one sentence that says which flag to add, if the images lack what the flags ask for.
+    """
+    channels, height, width = own.shape
+    if model.num_classes and not own.classes:
+        raise ValueError(f"{args.data} has no labels: add --no-class-conditional.")
+    if model.freehand and own.shape != (1, 28, 28):
+        raise ValueError(
+            f"--freehand draws images of 28x28 pixels and one channel, which those of {args.data} are not:"
+            " add --freehand 0."
+        )
+    return dataclasses.replace(
+        model,
+        height=height,
+        width=width,
+        in_channels=model.in_channels if "in_channels" in args.given else channels,
+        num_classes=len(own.classes) if model.num_classes else 0,
+    )
