@@ -32,12 +32,15 @@ from pixelcnn.sampling.draw import complete, digit_posterior, generate
 from pixelcnn.sampling.sampler import Sampler, Samples
 from pixelcnn.store.names import from_pretrained, load
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ModelConfig",
     "PixelCNN",
     "Sampler",
     "Samples",
     "TrainConfig",
+    "__version__",
     "complete",
     "digit_posterior",
     "from_pretrained",

@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from pixelcnn.config import MOST_SEED
 from pixelcnn.data.datasets import (
@@ -26,10 +25,13 @@ from pixelcnn.density.typicality import measure_reference
 from pixelcnn.devices import THREADS_HELP, autocast, pick_device, set_threads
 from pixelcnn.evaluate import what_to_measure
 from pixelcnn.foreign import whole
-from pixelcnn.refusals import one_sentence
+from pixelcnn.refusals import extra, one_sentence
 from pixelcnn.store.folder import TYPICALITY, load_folder, sha256
 from pixelcnn.store.names import find_own
 from pixelcnn.training.outliers import fit_outliers
+
+with extra("train"):
+    from tqdm import tqdm
 
 BATCH = 24  # outliers in a step
 MOST_OUTLIERS = 1_000_000

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
-from tqdm import tqdm
 
 from pixelcnn.config import Binarization, Dataset
 from pixelcnn.data.datasets import (
@@ -26,10 +25,13 @@ from pixelcnn.density.model import CHUNK
 from pixelcnn.devices import THREADS_HELP, autocast, set_threads
 from pixelcnn.distributed import ALONE, World, join
 from pixelcnn.files import write_whole
-from pixelcnn.refusals import one_sentence
+from pixelcnn.refusals import extra, one_sentence
 from pixelcnn.store.folder import METRICS, load_folder, run_of, sha256
 from pixelcnn.store.names import SOURCE, find, find_own
 from pixelcnn.store.record import read_record
+
+with extra("train"):
+    from tqdm import tqdm
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -1,8 +1,28 @@
-"""What a command says when it cannot use what it was given."""
+"""What a command says when it cannot use what it was given, or lacks what it needs."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+class ExtraMissing(ModuleNotFoundError):
+    """A part of the package needs what one of its extras installs."""
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import what an extra of the package installs.
+
+    Raises:
+        ExtraMissing: in one sentence, if it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(
+            f"{error.name} is not installed: add the extra {name}, by pip install '.[{name}]' in a clone.",
+            name=error.name,
+        ) from error
 
 
 @contextmanager

@@ -13,14 +13,16 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import HfApi, SpaceCard, SpaceCardData
-from huggingface_hub.errors import HfHubHTTPError
-
-from pixelcnn.refusals import one_sentence
+from pixelcnn.refusals import extra, one_sentence
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
 from pixelcnn.store.names import HUB
 from pixelcnn.ui.preview import with_picture
+
+with extra("hub"):
+    from huggingface_hub import HfApi, SpaceCardData
+    from huggingface_hub.errors import HfHubHTTPError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_FILES = (
@@ -56,6 +58,20 @@ STATIC_FILES = (
     "weights/*/*.png",
     "weights/*/*.safetensors",
 )
+# Of the card. `sdk_version` is that of the pinned gradio.
+METADATA: dict[str, Any] = {
+    "title": "PixelCNN draws digits",
+    "short_description": "Draw the top of a digit; a PixelCNN completes it live",
+    "emoji": "🔢",
+    "colorFrom": "blue",
+    "colorTo": "yellow",
+    "fullWidth": True,
+    "thumbnail": "web/preview.png",
+    "license": "mit",
+    "tags": ["pixelcnn", "image-generation", "density-estimation", "mnist"],
+    "models": [],
+    "datasets": ["ylecun/mnist"],
+}
 STATIC_TEXT = """
 # PixelCNN draws digits
 
@@ -81,11 +97,15 @@ BUILD_LIMIT_S = 20 * 60
 POLL_S = 5.0
 
 
+def _pins() -> dict[str, str]:
+    """The lines of `requirements.txt`, by package."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return {line.partition("==")[0]: line for line in lines}
+
+
 def requirements(hardware: str) -> str:
     """The `requirements.txt` of a Space on that hardware."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = {line.partition("==")[0]: line for line in lines}
-    pins = {name: pin for name, pin in pins.items() if name not in TRAINING_ONLY}
+    pins = {name: pin for name, pin in _pins().items() if name not in TRAINING_ONLY}
     pins["gradio"] = pins["gradio"].replace("gradio", "gradio[oauth,mcp]")
     pins["spaces"] = SPACES
     if hardware == "zero-a10g":
@@ -96,20 +116,18 @@ def requirements(hardware: str) -> str:
 
 def space_card(repo_id: str, hardware: str, weights: str | None) -> str:
     """The README with the metadata of this Space: its kind, weights and address."""
-    card = SpaceCard.load(ROOT / "README.md")
-    if hardware == STATIC:
-        data = card.data.to_dict()
-        tags = [tag for tag in data["tags"] if tag != "mcp-server"]
-        data |= {"sdk": "static", "app_file": "index.html", "tags": tags}
-        for name in ("sdk_version", "python_version"):
-            del data[name]
-        card.data, card.text = SpaceCardData(**data), STATIC_TEXT
+    static = hardware == STATIC
+    data = METADATA | {"thumbnail": f"{_resolve(repo_id)}/{METADATA['thumbnail']}"}
+    if weights:
+        data["models"] = [_repo_of(weights)]
+    if static:
+        data |= {"sdk": "static", "app_file": "index.html"}
     else:
-        card.data["suggested_hardware"] = hardware
-    card.data["models"] = [_repo_of(weights)] if weights else card.data["models"]
-    picture = card.data["thumbnail"]
-    card.data["thumbnail"] = f"{_resolve(repo_id)}/{picture}"
-    return str(card)
+        data |= {"sdk": "gradio", "sdk_version": _pins()["gradio"].partition("==")[2]}
+        data |= {"python_version": "3.12", "app_file": "app.py", "suggested_hardware": hardware}
+        data["tags"] = [*data["tags"], "mcp-server"]
+    text = STATIC_TEXT if static else (ROOT / "README.md").read_text(encoding="utf-8")
+    return f"---\n{SpaceCardData(**data).to_yaml()}\n---\n\n{text.lstrip()}"
 
 
 def _repo_of(weights: str) -> str:
@@ -263,6 +281,11 @@ def main(argv: list[str] | None = None) -> None:
             )
         if args.static and args.weights:
             raise ValueError("--static takes the weights of this repository: leave --weights out.")
+        if not (ROOT / "app.py").is_file():
+            raise FileNotFoundError(
+                "A Space is made of a clone of the repository, with its docs and app.py, which an installed"
+                " package lacks: run this command in a clone."
+            )
         hardware = STATIC if args.static else args.hardware or HARDWARE[0]
         if args.dry_run:
             files = collect(args.repo_id, hardware, args.weights)

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
-
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.refusals import extra
 from pixelcnn.store.folder import CURVES, LOG, SAMPLES, grids, run_of
 from pixelcnn.store.history import paragraphs, plain
 from pixelcnn.store.record import Record
 from pixelcnn.store.sources import DATASETS, VAN_DEN_OORD_A, VAN_DEN_OORD_B
+
+with extra("hub"):
+    from huggingface_hub import EvalResult, ModelCardData
 
 TASK = "unconditional-image-generation"
 

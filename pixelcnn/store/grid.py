@@ -1,12 +1,15 @@
 """Grids of digits, as pictures."""
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from pixelcnn.data.pixels import to_greys
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.refusals import extra
 from pixelcnn.sampling.draw import generate
+
+with extra("train"):
+    from PIL import Image
 
 
 def grid(levels: Tensor, num_levels: int, *, columns: int = 8, scale: int = 3) -> Image.Image:

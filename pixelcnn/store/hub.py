@@ -8,19 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-from httpx2 import HTTPError
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
-from huggingface_hub.constants import ENDPOINT
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    LocalTokenNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
+from pixelcnn.refusals import extra
 from pixelcnn.store.folder import (
     CONFIG,
     GRIDS,
@@ -30,6 +18,20 @@ from pixelcnn.store.folder import (
     TYPICALITY,
     WEIGHTS,
 )
+
+with extra("hub"):
+    from httpx2 import HTTPError
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
+    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        LocalTokenNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
 # What is fetched of a model: itself, and what is said and shown of it.
 FETCHED = (CONFIG, WEIGHTS, METRICS, TYPICALITY, TRAINING, LOG, GRIDS)

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from PIL import Image
 
 from pixelcnn.data.datasets import load_images
 from pixelcnn.data.own import OwnImages, read_own
@@ -18,9 +17,7 @@ from pixelcnn.distributed import LostError, World, join
 from pixelcnn.files import alone_in
 from pixelcnn.refusals import one_sentence
 from pixelcnn.store.folder import BEST, CURVES, LAST, grids, load_folder, locate
-from pixelcnn.store.hub import check_access
 from pixelcnn.store.names import find
-from pixelcnn.store.push import push
 from pixelcnn.training.checkpoint import pack, unpack
 from pixelcnn.training.flags import configs, fit_to, parse_args
 from pixelcnn.training.loop import Hooks, train
@@ -89,6 +86,8 @@ def fit(args: argparse.Namespace, world: World) -> bool:
             whole = f"The last checkpoint is whole. To go on: {resuming(args, world)}"
             raise RuntimeError(f"{error} {whole}") from error
     if complete and args.show and world.first:
+        from PIL import Image  # of the extra `train`, as is all that draws
+
         for path in (folder.path / CURVES, *grids(folder.path).values()):
             Image.open(path).show()
     return complete
@@ -167,6 +166,8 @@ def check_push(args: argparse.Namespace) -> None:
         ValueError, OSError: in one sentence.
     """
     if args.push_to_hub:
+        from pixelcnn.store.hub import check_access  # of the extra `hub`
+
         check_access(args.push_to_hub)
     elif args.push_only or args.private or args.revision:
         raise ValueError("--push-only, --private and --revision need --push-to-hub ns/name.")
@@ -200,6 +201,8 @@ def push_flags(args: argparse.Namespace) -> str:
 
 def push_folder(args: argparse.Namespace, folder: Path) -> None:
     """Push; what fails says the command that pushes again."""
+    from pixelcnn.store.push import push  # of the extra `hub`
+
     try:
         url = push(folder, args.push_to_hub, private=args.private, revision=args.revision)
     except (ValueError, OSError) as error:

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from pixelcnn.config import Precision
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.density.outliers import mean_embeddings, outlier_log_prob
 from pixelcnn.density.reference import Embeddings
 from pixelcnn.devices import autocast
+from pixelcnn.refusals import extra
+
+with extra("train"):
+    from tqdm import tqdm
 
 LR = 0.02  # of Adam at first; it falls to zero in a line
 

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from tqdm import tqdm
+from pixelcnn.refusals import extra
+
+with extra("train"):
+    from tqdm import tqdm
+
 
 LINE_S = 60.0  # between lines, where no terminal is
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradio_client.utils import json_schema_to_python_type
-
+from pixelcnn.refusals import extra
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.quick_gradio import without_stubs
+
+with extra("app"):
+    from gradio_client.utils import json_schema_to_python_type
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from starlette.middleware import Middleware
-
 import pixelcnn
+from pixelcnn.refusals import extra
 from pixelcnn.ui.descriptions import DescribedBlocks
 from pixelcnn.ui.endpoints import named_endpoint, server_function
 from pixelcnn.ui.gate import Gate
 from pixelcnn.ui.preview import PreviewTags
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import ENDPOINTS, Service
+
+with extra("app"):
+    from starlette.middleware import Middleware
 
 PACKAGE = Path(pixelcnn.__file__).resolve().parent
 # `web` and `weights` lie inside the package where it is installed from a wheel, beside it in a checkout.

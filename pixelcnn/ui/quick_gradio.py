@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+from pixelcnn.refusals import extra
+
 _getfile = inspect.getfile
 
 
@@ -25,7 +27,7 @@ def without_stubs() -> AbstractContextManager[Any]:
     return mock.patch("inspect.getfile", _getfile_but_of_gradio)
 
 
-with without_stubs():
+with extra("app"), without_stubs():
     import gradio
 
 __all__ = ["gradio", "without_stubs"]
