@@ -33,10 +33,10 @@ FIELDS = {
     "sample": ("count", "label", "temperature", "seed", "model", "freehand"),
     "complete": (
         *("levels", "rows", "count", "label", "temperature", "seed", "model", "distinct"),
-        "freehand",
+        *("freehand", "given"),
     ),
     "trace": ("levels", "rows", "label", "model", "freehand"),
-    "posterior": ("levels", "rows", "model", "freehand"),
+    "posterior": ("levels", "rows", "model", "freehand", "given"),
 }
 DEFAULTS = {"count": 1, "rows": 2, "temperature": 1.0, "distinct": False, "freehand": False}
 TIMEOUT_S = 60  # of one request
@@ -55,6 +55,7 @@ def make_request(chance: random.Random) -> tuple[str, dict[str, Any]]:
         "model": chance.choice((None, "binary", "binary", "gray", "residual")),
         "distinct": chance.choice((True, False)),
         "freehand": chance.choice((True, False, False)),
+        "given": chance.choice((None, [[chance.random() < 0.5] * 6 for _ in range(7)])),
     }
     request = {key: sound[key] for key in FIELDS[name] if key == "levels" or chance.random() < 0.6}
     for _ in range(chance.choice((0, 0, 1, 1, 2, 9))):
@@ -64,7 +65,8 @@ def make_request(chance: random.Random) -> tuple[str, dict[str, Any]]:
         elif kind == 1:
             request[str(chance.choice(("self", "more", "", "x" * 10_000, "levels")))] = wild(chance)
         elif kind < 5 and "levels" in request:
-            request["levels"] = _spoilt(request["levels"], chance)
+            grid = chance.choice([key for key in ("levels", "given") if key in request])
+            request[grid] = _spoilt(request[grid], chance)
         else:
             request[chance.choice(FIELDS[name])] = wild(chance)
     return name, request

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pixelcnn.data.datasets import Images, training_batches
+from pixelcnn.data.masks import draw_masks
 from pixelcnn.data.pixels import quantize, to_input
 from pixelcnn.files import write_whole
 
@@ -42,6 +43,7 @@ class Recipe:
     batch_size: int = 64
     lr: float = 1e-3  # of Adam
     freehand: float = 0.0  # share of each batch that is drawn free-hand, anew in each epoch
+    masked: bool = False  # is shown parts of digits, with the mask of what is given
     gamma: float = 0.7  # factor of the learning rate after each epoch
     seed: int = 0  # of weights, order and dropout
     least_accuracy: float = 0.99  # on the test images; a worse judge is refused
@@ -62,7 +64,7 @@ class Judge(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        side, before = 28, 1
+        side, before = 28, 2 if recipe.masked else 1
         for channels in recipe.channels:
             convolution = nn.Conv2d(before, channels, recipe.kernel, padding=recipe.padding)
             layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
@@ -78,9 +80,20 @@ class Judge(nn.Module):
         )
         self.head = nn.Sequential(nn.Dropout(recipe.dropout), nn.Linear(recipe.features, CLASSES))
 
-    def forward(self, ink: Tensor) -> tuple[Tensor, Tensor]:
-        """Shape (B, 1, 28, 28) integers 0 and 1 -> logits (B, 10) and features (B, F)."""
-        features = self.body(to_input(ink, 2, torch.float32))
+    def forward(self, ink: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Classify images.
+
+        Args:
+            ink: (B, 1, 28, 28) integers 0 and 1.
+            given: (B, 1, 28, 28) bool, for a classifier of parts.
+
+        Returns:
+            logits (B, 10) and features (B, F).
+        """
+        x = to_input(ink, 2, torch.float32)
+        if given is not None:
+            x = torch.cat([x * given, given.to(x.dtype)], 1)
+        features = self.body(x)
         return self.head(features), features
 
     @torch.inference_mode()
@@ -125,15 +138,21 @@ def get_judge(folder: Path, train: Images, test: Images, recipe: Recipe) -> tupl
     path = cache_path(folder, recipe)
     cached = path.exists()
     judge = _load(path, recipe) if cached else _train(train, recipe)
+    if recipe.masked:
+        return _keep(judge, path, cached=cached), float("nan")
     accurate = accuracy(judge, test)
     if accurate < recipe.least_accuracy:
         raise ValueError(
             f"The judge is right on {accurate:.2%} of the test images, and must be on"
             f" {recipe.least_accuracy:.0%} at least to judge."
         )
+    return _keep(judge, path, cached=cached), accurate
+
+
+def _keep(judge: Judge, path: Path, *, cached: bool) -> Judge:
     if not cached:
         write_whole(path, safetensors.torch.save(judge.state_dict()))
-    return judge, accurate
+    return judge
 
 
 def cache_path(folder: Path, recipe: Recipe) -> Path:
@@ -156,6 +175,7 @@ def _train(images: Images, recipe: Recipe) -> Judge:
         torch.manual_seed(recipe.seed)
         judge = Judge(recipe)
         optimizer = torch.optim.Adam(judge.parameters(), lr=recipe.lr)
+        generator = torch.Generator().manual_seed(recipe.seed)  # of masks
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, recipe.gamma)
         if recipe.freehand:
             images = images.traced()
@@ -171,7 +191,8 @@ def _train(images: Images, recipe: Recipe) -> Judge:
                 epoch=epoch,
             ):
                 optimizer.zero_grad()
-                F.cross_entropy(judge(ink)[0], labels).backward()
+                given = draw_masks(ink, generator) if recipe.masked else None
+                F.cross_entropy(judge(ink, given)[0], labels).backward()
                 optimizer.step()
             schedule.step()
     return judge.eval()

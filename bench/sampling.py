@@ -17,6 +17,7 @@ import torch
 
 import pixelcnn
 from bench.machine import machine
+from pixelcnn.density.given import rows_mask
 from pixelcnn.density.model import PixelCNN
 from pixelcnn.refusals import one_sentence
 from pixelcnn.sampling.draft import Draft
@@ -54,7 +55,8 @@ def naive(model: PixelCNN, count: int, rows: int) -> None:
     levels = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
     label = torch.zeros(count, dtype=torch.long) if model.num_classes else None
     uniforms = torch.rand(levels.shape, generator=torch.Generator().manual_seed(0))
-    draft = Draft(levels=levels, uniforms=uniforms, condition=label, rows=c.height - rows)
+    given = rows_mask(c.height - rows, c.height, c.width)
+    draft = Draft(levels=levels, uniforms=uniforms, condition=label, given=given)
     draw_naive(model, draft)
 
 

@@ -79,7 +79,9 @@ def toy_models(
         "horizontal_dilations": (1, 1),
     }
     configs = {
-        "binary": pixelcnn.ModelConfig(num_classes=num_classes, freehand=True, **small),
+        "binary": pixelcnn.ModelConfig(
+            num_classes=num_classes, freehand=True, conditioner_dim=2, **small
+        ),
         "gray": pixelcnn.ModelConfig(likelihood="categorical", levels=4, **small),
         "residual": pixelcnn.ModelConfig(architecture="residual", num_classes=num_classes, **small),
     }

@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pixelcnn.files import write_whole
 from pixelcnn.foreign import read_json, short
@@ -21,11 +21,14 @@ Binarization = Literal["threshold", "stochastic", "none"]
 Schedule = Literal["exponential", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
 Optimizer = Literal["adam", "muon"]
+Objective = Literal["likelihood", "any-part"]
 
 # Every block sees d rows up and d columns to each side; 2 * (1 + 2 + 4 + 8) plus the first layer's 3
 # reaches from the last row of a 28x28 image to its first.
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
 HORIZONTAL_DILATIONS = (1, 2, 4, 8)
+# On a grid of 2x2 patches: they reach from one side of a 28x28 image to the other.
+CONDITIONER_DILATIONS = (1, 2, 4, 1, 2, 4, 1, 2)
 
 # As in web/engine/tensors.js: larger numbers are those of damaged files.
 MOST = {
@@ -35,7 +38,9 @@ MOST = {
     "inner_dim": 1024,
     "horizontal_dim": 1024,
     "num_classes": 1000,
+    "conditioner_dim": 1024,
 }
+MAY_BE_ZERO = ("num_classes", "conditioner_dim")
 MOST_BLOCKS = 64
 MOST_DILATION = 1024
 
@@ -43,9 +48,13 @@ MOST_DILATION = 1024
 class _Json:
     """Checked construction from, and conversion to, plain JSON objects."""
 
+    LATER: ClassVar[
+        tuple[str, ...]
+    ] = ()  # fields that files of version 0.1 lack; their defaults hold
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build from a JSON object; every field must be there, and nothing else.
+        """Build from a JSON object; every field must be there, but those of later versions, and no other.
 
         Raises:
             ValueError: in one sentence, if a field is missing, unknown, or of the wrong type.
@@ -55,15 +64,20 @@ class _Json:
             raise ValueError(f"{cls.__name__} must be a JSON object, got {type(values).__name__}.")
         if unknown := sorted(set(values) - set(fields)):
             raise ValueError(f"{cls.__name__} has no field {_listed(unknown)}.")
-        if missing := sorted(set(fields) - set(values)):
+        if missing := sorted(set(fields) - set(values) - set(cls.LATER)):
             raise ValueError(f"{cls.__name__} lacks the field {', '.join(missing)}.")
         hints = typing.get_type_hints(cls)
-        return cls(**{name: _checked(name, values[name], hints[name]) for name in fields})
+        return cls(**{name: _checked(name, value, hints[name]) for name, value in values.items()})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a JSON object."""
+        """Return the fields as a JSON object; those of later versions only where they are not the default."""
         values = dataclasses.asdict(self)  # type: ignore[call-overload]
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+        default = {field.name: field.default for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {
+            name: list(v) if isinstance(v, tuple) else v
+            for name, v in values.items()
+            if name not in self.LATER or v != default[name]
+        }
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -145,6 +159,10 @@ class ModelConfig(_Json):
     horizontal_dilations: tuple[int, ...] = HORIZONTAL_DILATIONS  # gated: one horizontal block each
     class_from: int = 0  # gated: the first vertical block that is told class and hand
     dropout: float = 0.0  # on the features that each block adds
+    conditioner_dim: int = 0  # gated: features of the conditioner's blocks; 0: no conditioner
+    conditioner_dilations: tuple[int, ...] = CONDITIONER_DILATIONS  # one block each
+
+    LATER: ClassVar = ("conditioner_dim", "conditioner_dilations")
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -155,11 +173,11 @@ class ModelConfig(_Json):
             f"the bernoulli likelihood has 2 levels, got {self.levels}: use categorical.",
         )
         for name, most in MOST.items():
-            value, least = getattr(self, name), 0 if name == "num_classes" else 1
+            value, least = getattr(self, name), 0 if name in MAY_BE_ZERO else 1
             right = least <= value <= most
             _require(right, f"{name} must be {least} to {most}, got {short(value)}.")
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}.")
-        for name in ("dilations", "horizontal_dilations"):
+        for name in ("dilations", "horizontal_dilations", "conditioner_dilations"):
             value = getattr(self, name)
             blocks = 1 <= len(value) <= MOST_BLOCKS
             _require(blocks, f"{name} must name 1 to {MOST_BLOCKS} blocks, got {len(value)}.")
@@ -207,10 +225,15 @@ class TrainConfig(_Json):
     shift: int = 0  # training images moved by up to this many pixels each way
     freehand: float = 0.0  # share of each batch drawn free-hand
     posterior: float = 0.0  # weight of -log p(class | first rows) beside -log p(image)
+    # any-part: the conditioner alone learns, on parts of digits; the network stays as it is.
+    objective: Objective = "likelihood"
+    model_digits: int = 0  # any-part: digits drawn from the model, for half of each batch; 0: none
     precision: Precision = "auto"  # auto: bf16 where the device has it in hardware
     seed: int = 0
     # Epochs that end with a grid of samples; the last one always does.
     sample_epochs: tuple[int, ...] = ()
+
+    LATER: ClassVar = ("objective", "model_digits")
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -226,7 +249,14 @@ class TrainConfig(_Json):
         _require(0 < self.gamma <= 1, f"gamma must be in (0, 1], got {self.gamma}.")
         _require(0 <= self.ema < 1, f"ema must be in [0, 1), got {self.ema}.")
         _require(0 <= self.beta2 < 1, f"beta2 must be in [0, 1), got {self.beta2}.")
-        for name in ("warmup_steps", "weight_decay", "grad_clip", "shift", "posterior"):
+        for name in (
+            "warmup_steps",
+            "weight_decay",
+            "grad_clip",
+            "shift",
+            "posterior",
+            "model_digits",
+        ):
             value = getattr(self, name)
             _require(value >= 0, f"{name} must be 0 or more, got {value}.")
         _require(

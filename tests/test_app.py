@@ -67,6 +67,22 @@ def test_completions_keep_the_rows_and_come_most_probable_first(client):
     assert sum(answer["posterior"]) == pytest.approx(1, abs=1e-3)
 
 
+def test_completions_keep_any_given_pixels(client, models):
+    image = torch.randint(2, (1, 1, SIZE, SIZE), generator=torch.Generator().manual_seed(0))
+    given = [[column < 9 or row > 20 for column in range(SIZE)] for row in range(SIZE)]
+    settings = {"count": 3, "seed": 1}
+    levels = image[0, 0].tolist()
+    answer = client.predict(levels, given=given, **settings, api_name="/complete")
+    assert answer["rows"] is None
+    mask = torch.tensor(given)
+    drawn = pixelcnn.complete(models["binary"], image, given=mask, **settings)
+    assert sorted(answer["levels"]) == sorted(drawn.levels[:, 0].tolist())
+    kept = torch.tensor(answer["levels"])[:, mask]
+    assert kept.equal(image[0, 0][mask].expand_as(kept))
+    posterior = client.predict(levels, given=given, api_name="/posterior")["posterior"]
+    assert posterior == pytest.approx(drawn.posterior[0].tolist(), abs=1e-3)
+
+
 def test_a_trace_adds_up_to_the_nats_of_the_digit(client):
     digit = client.predict(count=1, seed=2, api_name="/sample")
     trace = client.predict(digit["levels"][0], label=digit["labels"][0], api_name="/trace")
@@ -144,6 +160,18 @@ def test_a_model_without_classes_has_no_labels(client):
         ("/complete", {"levels": [*BLANK[:27], [0] * 27]}, "row 27 is not"),
         ("/complete", {"levels": [[2] * SIZE] * SIZE}, "row 0 holds 2"),
         ("/complete", {"levels": [[None] * SIZE] * SIZE}, "row 0 holds None"),
+        (
+            "/complete",
+            {"levels": BLANK, "given": [[True] * 27] * SIZE},
+            "given must be 28 lists of 28 booleans, true where a pixel is given; row 0 is not",
+        ),
+        ("/complete", {"levels": BLANK, "given": [[1] * SIZE] * SIZE}, "row 0 holds 1"),
+        ("/complete", {"levels": BLANK, "rows": 3, "given": [[True] * SIZE] * SIZE}, "got both"),
+        (
+            "/posterior",
+            {"levels": BLANK, "model": "gray", "given": [[False] * SIZE, *[[True] * SIZE] * 27]},
+            "This model has no conditioner",
+        ),
         ("/complete", {"levels": BLANK, "rows": 29}, "rows must be a whole number from 0 to 28"),
         ("/complete", {"levels": BLANK, "distinct": 1}, "distinct must be true or false, got 1"),
         ("/posterior", {"levels": BLANK, "model": "gray"}, "no classes"),

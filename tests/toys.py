@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pixelcnn.config import ModelConfig
+from pixelcnn.density.given import rows_mask
 from pixelcnn.density.model import PixelCNN
 
 # One as large as the toys are high, so that a kernel reaches outside from every pixel.
@@ -34,6 +35,11 @@ def toy_config(architecture="gated", likelihood="bernoulli", **fields):
         "horizontal_dilations": DILATIONS,
     }
     return ModelConfig(**(values | fields))
+
+
+def given_rows(config, rows):
+    """The mask of the first rows."""
+    return rows_mask(rows, config.height, config.width)
 
 
 @functools.cache

@@ -31,11 +31,11 @@ def _embed_flat(embedding: nn.Embedding | None, condition: Tensor | None) -> Ten
 class VerticalBlock(nn.Module):
     """One layer of the vertical stack (arXiv:1606.05328, figure 2, left), dilated by d.
 
-        v' = v + A gate(V * v + e)            V: rows i-d, i; columns j-d, j, j+d
+        v' = v + A gate(V * v + e + t)        V: rows i-d, i; columns j-d, j, j+d
 
-    with e an embedding of the condition, a class in a hand. Deviations from the paper: the gate is a gated
-    linear unit; the stack is residual; convolutions are dilated; what the horizontal stack takes is read off
-    the last v, see `HorizontalBlock`.
+    with e an embedding of the condition, a class in a hand, and t the term of a conditioner, if there is one.
+    Deviations from the paper: the gate is a gated linear unit; the stack is residual; convolutions are
+    dilated; what the horizontal stack takes is read off the last v, see `HorizontalBlock`.
 
     Args:
         dim: D, features of the stack.
@@ -56,26 +56,29 @@ class VerticalBlock(nn.Module):
         """What is added to the products of V: (2D,), or with conditions (B, 2D)."""
         return self.conv.bias + _embed_flat(self.embedding, condition)
 
-    def forward(self, v: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(self, v: Tensor, condition: Tensor | None, term: Tensor | None = None) -> Tensor:
         """Apply the block.
 
         Args:
             v: (B, H, W, D). Row i knows rows above i.
             condition: (B,) or None.
+            term: (B, H, W, 2D) or None.
 
         Returns:
             v' (B, H, W, D).
         """
         x = self.conv(v) + _embed(self.embedding, condition, v.dtype)
+        x = x if term is None else x + term
         return v + self.out(self.dropout(gate(x)))
 
 
 class HorizontalBlock(nn.Module):
     """One layer of the horizontal stack (arXiv:1606.05328, figure 2, right), dilated by d.
 
-        h' = h + R gate(U * h + L v + e)      U: columns j-d, j
+        h' = h + R gate(U * h + L v + e + t)      U: columns j-d, j
 
-    with v the last features of the vertical stack and e an embedding of the condition. The paper links
+    with v the last features of the vertical stack, e an embedding of the condition and t the term of a
+    conditioner. The paper links
     block to block; here the vertical stack runs to its end first. A sampler runs it once a row and this one
     several times, so depth belongs there.
 
@@ -102,18 +105,22 @@ class HorizontalBlock(nn.Module):
         """What is added to the products of U and L: (2 * dim,), or with conditions (B, 2 * dim)."""
         return self.conv.bias + _embed_flat(self.embedding, condition)
 
-    def forward(self, h: Tensor, v: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(
+        self, h: Tensor, v: Tensor, condition: Tensor | None, term: Tensor | None = None
+    ) -> Tensor:
         """Apply the block.
 
         Args:
             h: (B, H, W, dim). Pixel j knows rows above, and pixels left of j.
             v: (B, H, W, D).
             condition: (B,) or None.
+            term: (B, H, W, 2 * dim) or None.
 
         Returns:
             h' (B, H, W, dim).
         """
         x = self.conv(h) + self.link(v) + _embed(self.embedding, condition, h.dtype)
+        x = x if term is None else x + term
         return h + self.out(self.dropout(gate(x)))
 
 

@@ -20,7 +20,7 @@ only, so that nothing is multiplied by zero.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -91,7 +91,27 @@ def gate(x: Tensor) -> Tensor:
     arXiv:1701.05517), in place of arXiv:1606.05328's tanh(a) sigmoid(b), equation 2: it trained faster, in
     nats per image as in time, and costs one transcendental function instead of two.
     """
-    return F.glu(x, -1)
+    return _TrainingGate.apply(x) if x.requires_grad else F.glu(x, -1)
+
+
+class _TrainingGate(torch.autograd.Function):
+    """`F.glu`, with the sigmoid of a contiguous half, computed once for both directions.
+
+    On a CPU, and in bf16, F.glu takes 9 times as long: its sigmoid of every other half row is not vectorized.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        linear, logit = x.chunk(2, -1)
+        sigmoid = logit.contiguous().sigmoid_()
+        ctx.save_for_backward(linear, sigmoid)
+        return linear * sigmoid
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        linear, sigmoid = ctx.saved_tensors
+        to_linear = gradient * sigmoid
+        return torch.cat([to_linear, to_linear * linear * (1 - sigmoid)], -1)
 
 
 class FeatureDropout(nn.Dropout):

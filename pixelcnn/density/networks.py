@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from pixelcnn.density.blocks import HorizontalBlock, ResidualBlock, VerticalBloc
 from pixelcnn.density.layers import CausalConv2d, MaskedConv2d
 
 
-def _coordinates(config: ModelConfig) -> Tensor:
+def coordinates(config: ModelConfig) -> Tensor:
     """Row and column of every pixel, each from -1 to 1. Shape (H, W, 2)."""
     # Not on the meta device, where `load` builds a model: that would import PyTorch's compiler.
     sides = (torch.linspace(-1, 1, n, device="cpu") for n in (config.height, config.width))
@@ -40,6 +40,20 @@ def _repeat(x: Tensor, condition: Tensor | None) -> Tensor:
     if condition is None or len(condition) == len(x):
         return x
     return x.repeat_interleave(len(condition) // len(x), 0)
+
+
+def _match(term: Tensor | None, x: Tensor) -> Tensor | None:
+    """Repeat the term of each image as often as the features x (B * k, ...) do."""
+    if term is None or len(term) == len(x):
+        return term
+    return term.repeat_interleave(len(x) // len(term), 0)
+
+
+class Terms(NamedTuple):
+    """What a conditioner adds to the input of each gate, by block: see `conditioner.py`."""
+
+    vertical: list[Tensor]  # (B, H, W, 2D) each
+    horizontal: list[Tensor]  # (B, H, W, 2E) each
 
 
 class GatedNetwork(nn.Module):
@@ -83,13 +97,14 @@ class GatedNetwork(nn.Module):
         )
         self.horizontal = cast(Sequence[HorizontalBlock], horizontal)
         self.head = Head(config.horizontal_dim, 2 * config.horizontal_dim, out)
-        self.register_buffer("coordinates", _coordinates(config), persistent=False)
+        self.register_buffer("coordinates", coordinates(config), persistent=False)
 
     def forward(
         self,
         x: Tensor,
         condition: Tensor | None,
         read: list[Tensor] | None = None,
+        terms: Terms | None = None,
     ) -> Tensor:
         """Logits of every pixel given all earlier ones.
 
@@ -97,6 +112,7 @@ class GatedNetwork(nn.Module):
             x: (B, H, W, C), from `pixels.to_input`.
             condition: (B * k,), k of each image in a row, or None.
             read: takes what each vertical block's convolution reads, (B or B * k, H, W, D), if given.
+            terms: of a conditioner, for the same images.
 
         Returns:
             (B * k, H, W, out).
@@ -107,10 +123,12 @@ class GatedNetwork(nn.Module):
                 v = _repeat(v, condition)
             if read is not None:
                 read.append(v)
-            v = block(v, condition)
+            term = terms and terms.vertical[k]
+            v = block(v, condition, _match(term, v))
         v, h = _repeat(v, condition), _repeat(self.first_horizontal(x), condition)
-        for layer in self.horizontal:
-            h = layer(h, v, condition)
+        for k, layer in enumerate(self.horizontal):
+            term = terms and terms.horizontal[k]
+            h = layer(h, v, condition, _match(term, h))
         return self.head(h)
 
 
@@ -139,7 +157,7 @@ class ResidualNetwork(nn.Module):
         )
         self.blocks = cast(Sequence[ResidualBlock], blocks)
         self.head = Head(2 * dim, self.HIDDEN, out)
-        self.register_buffer("coordinates", _coordinates(config), persistent=False)
+        self.register_buffer("coordinates", coordinates(config), persistent=False)
 
     def forward(
         self,

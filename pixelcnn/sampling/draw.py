@@ -61,27 +61,33 @@ def complete(
     model: PixelCNN,
     levels: Tensor,
     *,
-    rows: int,
+    rows: int | None = None,
+    given: Tensor | None = None,
     count: int = 1,
     label: Label = None,
     freehand: bool = False,
     temperature: float = 1.0,
     seed: SupportsIndex | None = None,
+    candidates: int | None = None,
 ) -> Samples:
-    """Keep the first rows of images and draw the others.
+    """Keep the given pixels of images and draw the others.
 
-    Without a label each completion draws its class from p(y | rows), so that it is an exact draw from
-    p(rest | rows) at temperature 1.
+    Without a label each completion draws its class from p(y | given). Where the first rows are given, whole,
+    it is an exact draw from p(missing | given) at temperature 1. Elsewhere it is one from the model's
+    conditioner, which comes near; choosing among candidates by their importance weights comes nearer.
 
     Args:
-        model: in eval mode.
-        levels: (B, C, H, W); what is below the given rows is ignored.
-        rows: how many are given, 0 to H.
+        model: in eval mode; with a conditioner, unless the first rows are given.
+        levels: (B, C, H, W); pixels that are not given are ignored.
+        rows: how many of the first rows are given, 0 to H; or
+        given: bool, (B, 1, H, W) or a shape that broadcasts to it, true where a pixel is given.
         count: completions of each image.
         label: class of all, int, or of each completion, (B * count,); None draws it.
         freehand: in which of the two hands, where the model knows two.
         temperature: divides the logits of every pixel; 0 takes the most probable level.
         seed: of this draw alone; None takes a fresh one, which the result tells.
+        candidates: to draw of each image, at temperature 1, and to resample `count` of by importance weights;
+            see `importance.py`. None draws no more than `count`.
 
     Returns:
         B * count samples: first all of the first image, then all of the second.
@@ -92,23 +98,34 @@ def complete(
     return Sampler(model).complete(
         levels,
         rows=rows,
+        given=given,
         count=count,
         label=label,
         freehand=freehand,
         temperature=temperature,
         seed=seed,
+        candidates=candidates,
     )
 
 
 def digit_posterior(
-    model: PixelCNN, levels: Tensor, *, rows: int, freehand: bool = False
+    model: PixelCNN,
+    levels: Tensor,
+    *,
+    rows: int | None = None,
+    given: Tensor | None = None,
+    freehand: bool = False,
 ) -> Tensor:
-    """How probable each class is, given the first rows: p(y | rows), by one pass per class.
+    """How probable each class is, p(y | given).
+
+    By Bayes' rule, with one pass per class, where the first rows are given, whole; elsewhere the head of the
+    model's conditioner says it.
 
     Args:
-        model: with classes, in eval mode.
-        levels: (B, C, H, W); what is below the given rows is ignored.
-        rows: how many are given, 0 to H.
+        model: with classes, in eval mode; with a conditioner, unless the first rows are given.
+        levels: (B, C, H, W); pixels that are not given are ignored.
+        rows: how many of the first rows are given, 0 to H; or
+        given: bool, (B, 1, H, W) or a shape that broadcasts to it, true where a pixel is given.
         freehand: in which of the two hands, where the model knows two.
 
     Returns:
@@ -117,4 +134,4 @@ def digit_posterior(
     Raises:
         ValueError: if the model has no classes or is in training mode, or an argument is out of range.
     """
-    return Sampler(model).digit_posterior(levels, rows=rows, freehand=freehand)
+    return Sampler(model).digit_posterior(levels, rows=rows, given=given, freehand=freehand)

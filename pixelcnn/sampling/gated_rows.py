@@ -6,9 +6,16 @@ import torch
 from torch import Tensor
 
 from pixelcnn.density.blocks import HorizontalBlock, VerticalBlock
+from pixelcnn.density.conditioner import Conditioner
 from pixelcnn.density.networks import GatedNetwork
 from pixelcnn.sampling.blank import BlankRows
-from pixelcnn.sampling.row_cache import InputRows, Ring, fill_rings, given_features
+from pixelcnn.sampling.row_cache import (
+    InputRows,
+    Ring,
+    fill_rings,
+    given_features,
+    steered_features,
+)
 from pixelcnn.sampling.scripted import scripted
 
 
@@ -90,10 +97,10 @@ def _transposed(weight: Tensor) -> Tensor:
 
 
 class GatedRowWeights:
-    """The weights of a `GatedNetwork` as its rows use them."""
+    """The weights of a `GatedNetwork`, and of a conditioner's maps, as its rows use them."""
 
-    def __init__(self, network: GatedNetwork) -> None:
-        self.network = network
+    def __init__(self, network: GatedNetwork, conditioner: Conditioner | None) -> None:
+        self.network, self.conditioner = network, conditioner
         self.vertical, self.horizontal = (
             [
                 _Weights(_transposed(each.conv.weight), _transposed(each.out.weight))
@@ -104,6 +111,11 @@ class GatedRowWeights:
         self.links = [_transposed(block.link.weight) for block in network.horizontal]
         self.first_vertical = _transposed(network.first_vertical.weight)
         self.first_horizontal = _transposed(network.first_horizontal.weight)
+        maps = (conditioner.vertical, conditioner.horizontal) if conditioner else ((), ())
+        # From features to the terms of each block, (TERM_DIM, 2D) and (TERM_DIM, 2E).
+        self.vertical_terms, self.horizontal_terms = (
+            [_transposed(each.weight) for each in stack] for stack in maps
+        )
         place = network.place(network.coordinates).unsqueeze(2)
         self.place = place + network.first_vertical.bias  # (H, W, 1, D)
 
@@ -137,6 +149,7 @@ class GatedRows:
         condition: Tensor | None,
         height: int,
         blank: BlankRows | None,
+        features: Tensor | None = None,
     ) -> None:
         network = weights.network
         batch, _, self.width, self.channels = x.shape
@@ -158,22 +171,36 @@ class GatedRows:
         self.buffers = _make_buffers(x, pixels, self.dim, taps=6)
         self.links = [torch.empty_like(bias) for bias in self.horizontal_biases]
         self.line = _Line(x, self, batch)
-        if self.inputs.count:
-            features = given_features(network, x, condition, blank)
-            fill_rings(self.rings, self.inputs.count, *features)
+        self.features = features
+        count = self.inputs.count
+        if count and features is not None:
+            assert weights.conditioner is not None
+            above = features[:, :count]
+            read = steered_features(network, weights.conditioner, x, condition, above)
+            fill_rings(self.rings, count, *read)
+        elif count:
+            fill_rings(self.rings, count, *given_features(network, x, condition, blank))
 
     def prepare_row(self) -> None:
         """See `Rows`."""
         weights, i = self.weights, self.inputs.count
+        vertical, horizontal = self.vertical_biases, self.horizontal_biases
+        if self.features is not None:
+            features = self.features[:, i].transpose(0, 1).flatten(0, 1)  # (W * B, TERM_DIM)
+            vertical, horizontal = (
+                [torch.addmm(bias, features, each) for bias, each in zip(*stack, strict=True)]
+                for stack in (
+                    (vertical, weights.vertical_terms),
+                    (horizontal, weights.horizontal_terms),
+                )
+            )
         v = self.inputs.rows_above() @ weights.first_vertical  # (W * B, D)
         shaped = v.view(self.width, -1, self.dim)
         shaped += weights.place[i]
         current = [ring.inner[i % ring.size] for ring in self.rings]
         taps = [ring.rows_above[i % ring.size] + ring.current[i % ring.size] for ring in self.rings]
-        _vertical(v, weights.vertical, self.vertical_biases, current, taps, self.buffers)
-        for bias, weight, link in zip(
-            self.horizontal_biases, weights.links, self.links, strict=True
-        ):
+        _vertical(v, weights.vertical, vertical, current, taps, self.buffers)
+        for bias, weight, link in zip(horizontal, weights.links, self.links, strict=True):
             torch.addmm(bias, v, weight, out=link)
 
     def row(self, x: Tensor, part: Tensor | None = None) -> Tensor:
@@ -192,3 +219,7 @@ class GatedRows:
     def push(self, x: Tensor) -> None:
         """See `Rows`."""
         self.inputs.push(x)
+
+    def give(self, x: Tensor) -> None:
+        """See `Rows`: blocks of the horizontal stack read nothing of earlier rows."""
+        self.push(x)

@@ -16,15 +16,24 @@ def draw_naive(model: PixelCNN, draft: Draft) -> tuple[Tensor, Tensor]:
         draft: on the device of the model.
 
     Returns:
-        levels (B, C, H, W), and the logits they were drawn from (B, C, H, W, P).
+        levels (B, C, H, W), and the logits they were drawn from (B, C, H, W, P); 0 for given pixels.
     """
-    levels = draft.levels.clone()
-    levels[:, :, draft.rows :] = 0
-    logits = model.conditional_logits(levels, draft.condition)
-    for i in range(draft.rows, model.config.height):
+    given = draft.mask
+    levels = draft.levels.masked_fill(~given, 0)
+    logits = torch.zeros_like(model.conditional_logits(levels, draft.condition))
+    for i in range(model.config.height):
         for j in range(model.config.width):
-            pixel = model.conditional_logits(levels, draft.condition)[:, :, i, j]
-            logits[:, :, i, j] = pixel
-            uniform = draft.uniforms[:, :, i, j]
-            levels[:, :, i, j] = model.likelihood.draw(pixel, uniform, draft.temperature)
+            if given[:, 0, i, j].all():
+                continue
+            pixel = _logits(model, draft, levels)[:, :, i, j]
+            drawn = model.likelihood.draw(pixel, draft.uniforms[:, :, i, j], draft.temperature)
+            known = given[:, :, i, j]
+            logits[:, :, i, j] = pixel.masked_fill(known[..., None], 0)
+            levels[:, :, i, j] = torch.where(known, levels[:, :, i, j], drawn)
     return levels, logits
+
+
+def _logits(model: PixelCNN, draft: Draft, levels: Tensor) -> Tensor:
+    if draft.features is None:
+        return model.conditional_logits(levels, draft.condition)
+    return model.given_logits(levels, draft.mask, draft.condition, draft.features)

@@ -149,3 +149,8 @@ class ResidualRows:
     def push(self, x: Tensor) -> None:
         """See `Rows`. What blocks read of this row is there: `row` left it, of every image's last guess."""
         self.inputs.push(x)
+
+    def give(self, x: Tensor) -> None:
+        """See `Rows`."""
+        self.row(x)
+        self.push(x)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from pixelcnn.density.conditioner import Conditioner
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.sampling.blank import BlankRows
 
@@ -79,26 +80,51 @@ def given_features(
     if blank is not None:
         index = blank.index(condition, len(x))
         return blank.features, index
-    x, condition, pair = distinct(x, condition)
+    first, which = distinct(x, condition)
     features: list[Tensor] = []
-    network(x, condition, read=features)
-    return features, pair
+    network(x[first], None if condition is None else condition[first], read=features)
+    return features, which
 
 
-def distinct(x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Find the pairs of given rows and condition that differ: completions of one image have few.
+def steered_features(
+    network: GatedNetwork,
+    conditioner: Conditioner,
+    x: Tensor,
+    condition: Tensor | None,
+    features: Tensor,
+) -> tuple[Iterable[Tensor], Tensor]:
+    """`given_features` with the terms of a conditioner.
+
+    Args:
+        network, x, condition: as there.
+        conditioner: of the same model.
+        features: of the conditioner in these rows, (B, rows, W, TERM_DIM).
+    """
+    first, which = distinct(x, condition, features)
+    condition = None if condition is None else condition[first]
+    read: list[Tensor] = []
+    network(x[first], condition, read=read, terms=conditioner.terms(features[first]))
+    return read, which
+
+
+def distinct(
+    x: Tensor, condition: Tensor | None, features: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Find the given rows that differ, or whose condition or features do: completions of one image have few.
 
     Args:
         x: (B, rows, W, C), with at least one row.
         condition: (B,) or None.
+        features: (B, rows, W, F) or None.
 
     Returns:
-        x (G, rows, W, C) and condition (G,) of the G pairs, and which of them each image has (B,).
+        an image of each of the G that differ, (G,), and which of the G each image is, (B,).
     """
-    both = x.flatten(1)
+    keys = [x.flatten(1)]
     if condition is not None:
-        both = torch.cat([both, condition[:, None].to(x.dtype)], 1)
-    _, pair = torch.unique(both, dim=0, return_inverse=True)
+        keys.append(condition[:, None].to(x.dtype))
+    if features is not None:
+        keys.append(features.flatten(1))
+    _, which = torch.unique(torch.cat(keys, 1), dim=0, return_inverse=True)
     some = torch.arange(len(x), device=x.device)
-    first = some.new_empty(int(pair.max()) + 1).scatter_(0, pair, some)
-    return x[first], None if condition is None else condition[first], pair
+    return some.new_empty(int(which.max()) + 1).scatter_(0, which, some), which

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from pixelcnn.density.conditioner import Conditioner
 from pixelcnn.density.networks import GatedNetwork, ResidualNetwork
 from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.gated_rows import GatedRows, GatedRowWeights
@@ -39,11 +40,17 @@ class Rows(Protocol):
         """Append the row (W, B, C) as it was drawn: for every image its last guess."""
         ...
 
+    def give(self, x: Tensor) -> None:
+        """Append a row (W, B, C) that is given, so that `row` has not seen it."""
+        ...
 
-def row_weights(network: GatedNetwork | ResidualNetwork) -> RowWeights:
-    """The weights of a network in the order that rows need."""
+
+def row_weights(
+    network: GatedNetwork | ResidualNetwork, conditioner: Conditioner | None = None
+) -> RowWeights:
+    """The weights of a network, and of its conditioner's maps, in the order that rows need."""
     if isinstance(network, GatedNetwork):
-        return GatedRowWeights(network)
+        return GatedRowWeights(network, conditioner)
     return ResidualRowWeights(network)
 
 
@@ -53,6 +60,7 @@ def start_rows(
     condition: Tensor | None,
     height: int,
     blank: BlankRows | None = None,
+    features: Tensor | None = None,
 ) -> Rows:
     """Start a sweep below given rows.
 
@@ -62,7 +70,9 @@ def start_rows(
         condition: (B,) or None.
         height: rows of the whole image.
         blank: of the same network, if the given rows are blank in all images.
+        features: of the conditioner of a gated network, (B, H, W, TERM_DIM).
     """
     if isinstance(weights, GatedRowWeights):
-        return GatedRows(weights, x, condition, height, blank)
+        return GatedRows(weights, x, condition, height, blank, features)
+    assert features is None
     return ResidualRows(weights, x, condition, height, blank)

@@ -1,18 +1,21 @@
 """`Sampler`: draws digits from one model, and owns what sampling derives from its weights."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import SupportsIndex
 
 import torch
 from torch import Tensor
 
-from pixelcnn.density.model import Label, PixelCNN
+from pixelcnn.density.model import CHUNK, Label, PixelCNN
 from pixelcnn.devices import one_thread_workers
 from pixelcnn.foreign import short, whole
 from pixelcnn.sampling.blank import BlankRows
 from pixelcnn.sampling.draft import Draft, Drawn, join
+from pixelcnn.sampling.importance import Importance
+from pixelcnn.sampling.part import GivenPart
 from pixelcnn.sampling.rows import row_weights
 from pixelcnn.sampling.sweep import sweep
 
@@ -25,9 +28,9 @@ MIN_PART = 3  # so many images are worth a thread of their own
 class Samples:
     """Digits, and what the model thought of them as it drew.
 
-    `log_prob`, `entropy` and `expected` are the model's at temperature 1, given the label and the hand,
-    whatever the temperature of the draw. Given pixels were not drawn: they count 0 in `log_prob` and
-    `entropy`, and are themselves in `expected`.
+    `log_prob`, `entropy` and `expected` are those of the distribution that each pixel was drawn from, at
+    temperature 1, whatever the temperature of the draw. Given pixels were not drawn: they count 0 in
+    `log_prob` and `entropy`, and are themselves in `expected`.
     """
 
     levels: Tensor  # (B, C, H, W) integers 0..K-1
@@ -35,9 +38,16 @@ class Samples:
     log_prob: Tensor  # (B, C, H, W) nats
     entropy: Tensor  # (B, C, H, W) nats
     expected: Tensor  # (B, C, H, W) mean level / (K-1), 0 to 1: the probability of ink for K = 2
-    posterior: Tensor | None  # (images, classes) p(class | given rows), where it drew the labels
+    posterior: Tensor | None  # (images, classes) p(class | given pixels), where it drew the labels
     seed: int  # draws the same digits again
     passes: int  # row passes, summed over the rows (blank ones above the first ink take none)
+    importance: Importance | None = None  # of the candidates that the digits were chosen from
+
+    def part(self, index: Tensor) -> "Samples":
+        """Some of the digits, (n,) indices."""
+        names = ("levels", "log_prob", "entropy", "expected")
+        values = {name: getattr(self, name)[index] for name in names}
+        return replace(self, label=None if self.label is None else self.label[index], **values)
 
 
 class Sampler:
@@ -65,7 +75,7 @@ class Sampler:
         _check_eval(model)
         self.model = model
         with torch.no_grad(), _full_precision(model):
-            self.weights = row_weights(model.network)
+            self.weights = row_weights(model.network, model.conditioner)
         self.blank = BlankRows(model)
 
     def generate(
@@ -77,7 +87,7 @@ class Sampler:
         temperature: float = 1.0,
         seed: SupportsIndex | None = None,
     ) -> Samples:
-        """Draw digits: completions of images without given rows. See `draw.generate`."""
+        """Draw digits: completions of images of which nothing is given. See `draw.generate`."""
         whole("count", count, 1)
         c = self.model.config
         blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
@@ -90,56 +100,109 @@ class Sampler:
         self,
         levels: Tensor,
         *,
-        rows: int,
+        rows: int | None = None,
+        given: Tensor | None = None,
         count: int = 1,
         label: Label = None,
         freehand: bool = False,
         temperature: float = 1.0,
         seed: SupportsIndex | None = None,
+        candidates: int | None = None,
         posterior: Tensor | None = None,
     ) -> Samples:
-        """Keep the first rows of images and draw the others; see `draw.complete`.
+        """Keep the given pixels of images and draw the others; see `draw.complete`.
 
         Args as there, and:
-            posterior: what `digit_posterior` says of the same images and rows, where that is known already.
+            posterior: what `digit_posterior` says of the same images and mask, where that is known already.
         """
-        model = self.model
         whole("count", count, 1)
-        _check_rows(model, levels, rows)
         _check_temperature(temperature)
         seed = check_seed(seed)
         generator = torch.Generator().manual_seed(seed)
-        images = levels.repeat_interleave(count, 0)
+        _check_eval(self.model)
+        part = GivenPart.of(self.model, levels, rows, given, freehand)
+        if candidates is None:
+            return self._complete(part, count, label, temperature, seed, generator, posterior)
+        whole("candidates", candidates, count)
+        if temperature != 1:
+            raise ValueError(
+                f"Candidates are weighted at temperature 1, got {short(temperature)}: leave out one of both."
+            )
+        drawn = self._complete(part, candidates, label, 1.0, seed, generator, posterior)
+        importance = self._importance(part, drawn, drew_label=label is None)
+        chosen = importance.resample(count, generator).to(self.model.device)
+        return replace(drawn.part(chosen), importance=importance)
+
+    def _importance(self, part: GivenPart, drawn: Samples, *, drew_label: bool) -> Importance:
+        """The weights of candidates: see `importance.py`."""
+        model, images = self.model, len(part.levels)
+        labels = drawn.label
+        with _full_precision(model):
+            chunks = [
+                model.log_prob(
+                    drawn.levels[some],
+                    None if labels is None else labels[some],
+                    freehand=part.freehand,
+                )
+                for some in torch.arange(len(drawn.levels), device=model.device).split(CHUNK)
+            ]
+        ratio = (torch.cat(chunks).double() - drawn.log_prob.double()).sum((1, 2, 3))
+        log_weights = ratio.view(images, -1)
+        if labels is None:
+            return Importance(log_weights, None)
+        labels = labels.view(images, -1)
+        if drew_label:
+            assert drawn.posterior is not None
+            proposal = drawn.posterior.double().log().gather(1, labels)
+            log_weights = log_weights - math.log(model.num_classes) - proposal
+        return Importance(log_weights, labels)
+
+    def _complete(
+        self,
+        part: GivenPart,
+        count: int,
+        label: Label,
+        temperature: float,
+        seed: int,
+        generator: torch.Generator,
+        posterior: Tensor | None,
+    ) -> Samples:
+        """Draw `count` completions of each image."""
+        model = self.model
+        images = part.levels.repeat_interleave(count, 0)
         uniforms = _uniforms(images.shape, generator)
         if label is None and model.num_classes:
             if posterior is None:
-                posterior = self.digit_posterior(levels, rows=rows, freehand=freehand)
+                posterior = part.posterior()
             label = _draw_classes(posterior.repeat_interleave(count, 0), generator)
         label = model.expand_label(label, len(images))
+        features = part.features
         draft = Draft(
-            levels=images.to(model.device),
+            levels=images,
             uniforms=uniforms.to(model.device),
-            condition=model.condition(label, freehand, len(images)),
-            rows=rows,
+            condition=model.condition(label, part.freehand, len(images)),
+            given=part.mask.repeat_interleave(count, 0),
+            features=None if features is None else features.repeat_interleave(count, 0),
             temperature=temperature,
         )
         return self._samples(draft, label, posterior, seed)
 
     @torch.no_grad()
-    def digit_posterior(self, levels: Tensor, *, rows: int, freehand: bool = False) -> Tensor:
-        """How probable each class is, given the first rows; see `draw.digit_posterior`."""
+    def digit_posterior(
+        self,
+        levels: Tensor,
+        *,
+        rows: int | None = None,
+        given: Tensor | None = None,
+        freehand: bool = False,
+    ) -> Tensor:
+        """How probable each class is, given some pixels; see `draw.digit_posterior`."""
         model = self.model
         _check_eval(model)
         if not model.num_classes:
             raise ValueError("This model has no classes, so it cannot tell how probable each is.")
-        _check_rows(model, levels, rows)
-        if rows == 0:
-            shape = (len(levels), model.num_classes)
-            return torch.full(shape, 1 / shape[1], dtype=model.dtype, device=model.device)
-        given = levels[:, :, :rows].to(model.device)
         with _full_precision(model):
-            each = model.class_log_prob(given, freehand=freehand)
-        return each.sum((2, 3, 4)).softmax(-1)
+            return GivenPart.of(model, levels, rows, given, freehand).posterior()
 
     def _samples(
         self, draft: Draft, label: Tensor | None, posterior: Tensor | None, seed: int
@@ -147,16 +210,15 @@ class Sampler:
         """Draw what a draft asks for, and say what the model thought of it."""
         drawn = self.draw(draft)
         # Copies, as autograd has no use for tensors that were made in inference mode.
-        levels, logits = drawn.levels.clone(), drawn.logits.clone()
-        likelihood, rows = self.model.likelihood, draft.rows
-        given, below = levels[:, :, :rows].to(logits.dtype), levels[:, :, rows:]
-        zeros, known = torch.zeros_like(given), given / (self.model.config.levels - 1)
+        levels, logits, given = drawn.levels.clone(), drawn.logits.clone(), draft.mask
+        likelihood = self.model.likelihood
+        known = levels.to(logits.dtype) / (self.model.config.levels - 1)
         return Samples(
             levels=levels,
             label=label,
-            log_prob=torch.cat([zeros, likelihood.log_prob(logits, below)], 2),
-            entropy=torch.cat([zeros, likelihood.entropy(logits)], 2),
-            expected=torch.cat([known, likelihood.mean(logits)], 2),
+            log_prob=likelihood.log_prob(logits, levels).masked_fill(given, 0),
+            entropy=likelihood.entropy(logits).masked_fill(given, 0),
+            expected=torch.where(given, known, likelihood.mean(logits)),
             posterior=posterior,
             seed=seed,
             passes=sum(drawn.passes),
@@ -172,11 +234,21 @@ class Sampler:
             ValueError: if the model is in training mode.
         """
         _check_eval(self.model)
+        reached = draft.rows_reached()
+        if len(reached.unique()) > 1:
+            return self._draw_groups(draft, reached)
         if self.model.device.type != "cpu":
             return self._sweep(draft)
         count = max(1, min(torch.get_num_threads(), len(draft) // MIN_PART))
         with one_thread_workers(count) as pool:
             return join(list(pool.map(self._sweep, draft.split(count))))
+
+    def _draw_groups(self, draft: Draft, reached: Tensor) -> Drawn:
+        """Draw the images of a batch in groups, as a sweep changes at one row from terms to none."""
+        groups = [(reached == rows).nonzero()[:, 0] for rows in reached.unique()]
+        joined = join([self.draw(draft.part(index)) for index in groups])
+        place = torch.cat(groups).argsort()
+        return joined._replace(levels=joined.levels[place], logits=joined.logits[place])
 
     def _sweep(self, draft: Draft) -> Drawn:
         with torch.inference_mode(), _full_precision(self.model):  # both belong to the thread
@@ -221,13 +293,3 @@ def _check_eval(model: PixelCNN) -> None:
 def _check_temperature(temperature: float) -> None:
     if not (isinstance(temperature, Real) and 0 <= temperature < float("inf")):
         raise ValueError(f"temperature must be finite and 0 or more, got {short(temperature)}.")
-
-
-def _check_rows(model: PixelCNN, levels: Tensor, rows: int) -> None:
-    model.check_levels(levels)
-    c = model.config
-    if not len(levels):
-        raise ValueError("levels must hold at least one image, got none.")
-    if levels.shape[2] != c.height:
-        raise ValueError(f"levels must have {c.height} rows, got {levels.shape[2]}.")
-    whole("rows", rows, 0, c.height)

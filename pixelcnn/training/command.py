@@ -69,6 +69,8 @@ def fit(args: argparse.Namespace, world: World) -> bool:
             describe(run, folder.path, device, world)
             if not args.resume:
                 folder.save(run)  # what cannot be written wastes no work; what is killed can go on
+        with world.in_turn():
+            digits = folder.digits(run)
         hooks = Hooks(
             after_epoch=folder.after_epoch,
             checkpoint=folder.save,
@@ -76,7 +78,7 @@ def fit(args: argparse.Namespace, world: World) -> bool:
             should_stop=lambda step: bool(noted),
         )
         try:
-            complete = train(run, images, validation, hooks, world)
+            complete = train(run, images, validation, hooks, world, digits)
         except DivergedError as error:
             if not world.first:
                 sys.exit(1)  # all know, and one says it

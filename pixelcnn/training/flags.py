@@ -26,6 +26,8 @@ MODEL_FIELDS = {
     "horizontal_dilations": "gated: one horizontal block each",
     "class_from": "gated: first vertical block that is told the class",
     "dropout": "on what each block adds",
+    "conditioner_dim": "gated: features of the conditioner; 0: none",
+    "conditioner_dilations": "one block each",
 }
 DATA_FIELDS = {
     "binarization": "default: threshold for 2 levels, else none",
@@ -46,6 +48,8 @@ TRAINING_FIELDS = {
     "grad_clip": "largest norm of the gradient; 0: no clipping",
     "ema": "decay of averaged weights per step; 0: no averaging",
     "posterior": "weight of -log p(class | first rows) in the loss; for a model with classes",
+    "objective": "any-part: train the conditioner alone, on parts of digits",
+    "model_digits": "any-part: digits drawn from the model, for half of each batch",
     "precision": "of products",
     "seed": "of weights, order and draws",
     "sample_epochs": "epochs to draw samples after, as 20,30; the last always",

@@ -21,11 +21,14 @@ from torch import Tensor
 from pixelcnn.data.datasets import Images, training_batches
 from pixelcnn.density.metrics import bits_per_dim
 from pixelcnn.distributed import ALONE, World
+from pixelcnn.training.any_part import AnyPartValidation, Digits
 from pixelcnn.training.optimizers import learning_rate_factor
 from pixelcnn.training.progress import Progress, tell
 from pixelcnn.training.run import Run
 from pixelcnn.training.step import train_step
 from pixelcnn.training.validation import ValidationImages
+
+Batch = tuple[Tensor, Tensor, Tensor]  # levels, labels, which are free-hand
 
 CHECK_STEPS = 20  # the loss is looked at every so many steps
 NOTE_STEPS = 50  # its mean is noted every so many steps, or more often in a short epoch
@@ -58,6 +61,7 @@ def train(
     validation: Images,
     hooks: Hooks = NO_HOOKS,
     world: World = ALONE,
+    digits: Digits | None = None,
 ) -> bool:
     """Train until the last epoch, or until told to stop.
 
@@ -66,6 +70,7 @@ def train(
         images, validation: the two splits, on the device of the model.
         hooks: what to call after an epoch, at a checkpoint, after a step.
         world: the processes that share each batch, and the validation images.
+        digits: of the model, for half of each batch, as `TrainConfig.model_digits` says.
 
     Returns:
         Whether the run is complete.
@@ -76,9 +81,10 @@ def train(
     """
     if run.config.freehand:
         images = images.traced()
-    held_out = ValidationImages.of(run, validation)
+    parts = run.config.objective == "any-part"
+    held_out = (AnyPartValidation if parts else ValidationImages).of(run, validation)
     while run.epoch <= run.config.epochs:
-        if not _train_epoch(run, images, hooks, world):
+        if not _train_epoch(run, images, hooks, world, digits):
             return False
         entry = _entry(run, len(images), held_out, world)
         run.history.append(entry)
@@ -89,7 +95,9 @@ def train(
     return True
 
 
-def _train_epoch(run: Run, images: Images, hooks: Hooks, world: World) -> bool:
+def _train_epoch(
+    run: Run, images: Images, hooks: Hooks, world: World, digits: Digits | None
+) -> bool:
     """Take the steps of the epoch that are left; False if told to stop before the last one."""
     steps = math.ceil(len(images) / run.config.batch_size)
     done = run.step - (run.epoch - 1) * steps
@@ -98,13 +106,14 @@ def _train_epoch(run: Run, images: Images, hooks: Hooks, world: World) -> bool:
     seen = done * run.config.batch_size  # images of this epoch
     note_steps = max(1, min(NOTE_STEPS, steps // NOTES))
     with _progress(run, len(images), done, hooks, world) as bar:
-        for levels, labels, freehand in _batches(run, images, done):
+        for batch in _batches(run, images, done):
+            count = len(batch[0])
             rate = learning_rate_factor(run.config, run.step, steps)
-            loss = train_step(run, levels, labels, freehand, rate, world)
-            total += loss.detach() * len(levels)
+            loss = train_step(run, *_with_digits(run, batch, digits), rate, world)
+            total += loss.detach() * count
             run.step += 1
-            seen += len(levels)
-            bar.update(len(levels))
+            seen += count
+            bar.update(count)
             if run.step % CHECK_STEPS == 0:
                 bar.note(run.check_loss(loss))
             if run.step % note_steps == 0:
@@ -126,7 +135,7 @@ def _progress(run: Run, num_images: int, done: int, hooks: Hooks, world: World) 
     return Progress(run.epoch, c.epochs, num_images, images, hooks.report, shown=world.first)
 
 
-def _batches(run: Run, images: Images, done: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(run: Run, images: Images, done: int) -> Iterator[Batch]:
     """The batches of the epoch after those that are done."""
     c = run.config
     return training_batches(
@@ -142,33 +151,42 @@ def _batches(run: Run, images: Images, done: int) -> Iterator[tuple[Tensor, Tens
     )
 
 
-def _entry(run: Run, num_images: int, held_out: ValidationImages, world: World) -> dict[str, Any]:
+def _with_digits(run: Run, batch: Batch, digits: Digits | None) -> Batch:
+    """A batch, and as many digits of the model, which the seed and the number of the step decide."""
+    if digits is None:
+        return batch
+    generator = torch.Generator().manual_seed(run.config.seed * 1_000_003 + run.step)
+    more = digits.batch(len(batch[0]), generator)
+    levels, labels, freehand = (torch.cat(each) for each in zip(batch, more, strict=True))
+    return levels, labels, freehand
+
+
+def _entry(
+    run: Run, num_images: int, held_out: ValidationImages | AnyPartValidation, world: World
+) -> dict[str, Any]:
     """Validate; what the log holds of the epoch."""
     dims = held_out.levels[0].numel()
-    train_nats, nats = run.loss_sum / num_images, held_out.nats_per_image(run, world)
-    entry = {
+    train_nats, measured = run.loss_sum / num_images, held_out.measure(run, world)
+    return {
         "epoch": run.epoch,
         "step": run.step,
         "train_nats_per_image": train_nats,
         "train_bits_per_dim": bits_per_dim(train_nats, dims),
-        "validation_nats_per_image": nats,
-        "validation_bits_per_dim": bits_per_dim(nats, dims),
+        "validation_bits_per_dim": bits_per_dim(measured["validation_nats_per_image"], dims),
         "given_class": bool(run.model.num_classes),
-    }
-    if run.model.config.freehand:
-        drawn = held_out.nats_per_image(run, world, freehand=True)
-        entry["validation_freehand_nats_per_image"] = drawn
-    return entry
+    } | measured
 
 
 def _line(entry: dict[str, Any]) -> str:
     """The epoch for people."""
     drawn = entry.get("validation_freehand_nats_per_image")
+    accuracy = entry.get("validation_head_accuracy")
     return (
         f"epoch {entry['epoch']:3}  train {entry['train_nats_per_image']:.2f} nats/image"
         f" ({entry['train_bits_per_dim']:.4f} bits/dim)"
         f"  validation {entry['validation_nats_per_image']:.2f} nats/image"
         f" ({entry['validation_bits_per_dim']:.4f} bits/dim)"
         + (f", free-hand {drawn:.2f}" if drawn is not None else "")
+        + (f", class {accuracy:.1%} right" if accuracy is not None else "")
         + ("  given the class" if entry["given_class"] else "")
     )

@@ -39,7 +39,7 @@ def make_optimizers(model: PixelCNN, config: TrainConfig) -> list[torch.optim.Op
     inside = matrices_inside(model) if config.optimizer == "muon" else []
     taken = {id(p) for p in inside}
     adam = torch.optim.AdamW(
-        [p for p in model.parameters() if id(p) not in taken],
+        [p for p in model.parameters() if p.requires_grad and id(p) not in taken],
         lr=config.lr,
         betas=(0.9, config.beta2),
         weight_decay=config.weight_decay,
@@ -61,9 +61,13 @@ def matrices_inside(model: PixelCNN) -> list[nn.Parameter]:
         else network.blocks
     )
     layers = [layer for block in blocks for layer in block.children()]
+    if model.conditioner is not None:
+        parts = (model.conditioner.blocks, model.conditioner.vertical, model.conditioner.horizontal)
+        layers += [layer for part in parts for layer in nn.ModuleList(part).modules()]
+        layers.append(model.conditioner.spread)
     linear = [layer for layer in layers if isinstance(layer, nn.Linear | CausalConv2d)]
     weights = [layer.weight for layer in (*linear, network.head.hidden)]
-    return [weight for weight in weights if isinstance(weight, nn.Parameter)]
+    return [p for p in weights if isinstance(p, nn.Parameter) and p.requires_grad]
 
 
 def step_optimizers(optimizers: list[torch.optim.Optimizer], rate: float) -> None:

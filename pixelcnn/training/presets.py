@@ -55,6 +55,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     "binary": GATED | {"levels": 2, "epochs": 6},
     "residual": RECIPE | {"architecture": "residual", "levels": 2, "epochs": 7, "lr": 3e-3},
     "gray": GATED | {"levels": 16, "epochs": 6},
+    # The conditioner of weights/binary, with --init weights/binary; of weights/gray with --levels 16, too.
+    "any-part": GATED
+    | {
+        "objective": "any-part",
+        "model_digits": 20_000,
+        "conditioner_dim": 48,
+        "freehand": 0.6,
+        "levels": 2,
+        "epochs": 3,
+        "lr": 2e-3,
+    },
     # To see the whole of it, from data to samples, in two minutes on two CPU cores.
     "tiny": RECIPE
     | {

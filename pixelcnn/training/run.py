@@ -107,7 +107,8 @@ class Run:
 def _validation_loss(entry: dict[str, Any]) -> float:
     """What the best epoch has least of: nats in both hands, where there are two."""
     nats: float = entry["validation_nats_per_image"]
-    return nats + float(entry.get("validation_freehand_nats_per_image", 0))
+    others = ("validation_freehand_nats_per_image", "validation_head_nats")
+    return nats + sum(float(entry.get(name, 0)) for name in others)
 
 
 def start(
@@ -121,8 +122,9 @@ def start(
 
     `init` may have other levels: its last layer is then left out. It may have fewer vertical blocks: those
     that it lacks come just before the first that is told the class, and begin as the identity, so that the
-    deeper network computes what `init` does (Net2Net, Chen et al. 2016, arXiv:1511.05641, section 2.3). The
-    config of the run has the precision that `auto` means on the device.
+    deeper network computes what `init` does (Net2Net, Chen et al. 2016, arXiv:1511.05641, section 2.3). It
+    may lack the conditioner, which then begins with random blocks and terms of zero. The config of the run
+    has the precision that `auto` means on the device.
 
     Raises:
         ValueError: in one sentence, if `init` is another model.
@@ -131,6 +133,10 @@ def start(
     model = PixelCNN(model_config).to(device)
     if init is not None:
         _take_over(model, init)
+    if config.objective == "any-part":
+        if model.conditioner is None:
+            raise ValueError("--objective any-part needs a conditioner: give --conditioner-dim.")
+        model.network.requires_grad_(False)
     average = copy.deepcopy(model).eval() if config.ema else None
     config = replace(config, precision=resolve_precision(config.precision, device))
     return Run(model, average, make_optimizers(model, config), config)
@@ -141,6 +147,12 @@ def _take_over(model: PixelCNN, init: PixelCNN) -> None:
     c, old = model.config, init.config
     first, new = old.class_from, len(c.dilations) - len(old.dilations)
     same = replace(old, dropout=c.dropout, levels=c.levels, likelihood=c.likelihood)
+    if not old.conditioner_dim:
+        same = replace(
+            same,
+            conditioner_dim=c.conditioner_dim,
+            conditioner_dilations=c.conditioner_dilations,
+        )
     if new > 0 and c.architecture == "gated":
         grown = (*old.dilations[:first], *c.dilations[first : first + new], *old.dilations[first:])
         same = replace(same, dilations=grown, class_from=first + new)
@@ -153,6 +165,8 @@ def _take_over(model: PixelCNN, init: PixelCNN) -> None:
             prefix = f"{_VERTICAL}{block}."
             weights |= {name: own[name] for name in own if name.startswith(prefix)}
             weights[f"{prefix}out.weight"] = torch.zeros_like(own[f"{prefix}out.weight"])
+    if not old.conditioner_dim:
+        weights |= {name: own[name] for name in own if name.startswith("conditioner.")}
     if old.levels != c.levels:
         weights |= {name: own[name] for name in own if name.startswith("network.head.out.")}
     model.load_state_dict(weights)

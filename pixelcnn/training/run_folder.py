@@ -31,9 +31,12 @@ from pixelcnn.store.stages import (
     stages_before,
     write_stages,
 )
-from pixelcnn.training.checkpoint import load_checkpoint, save_checkpoint
+from pixelcnn.training.any_part import Digits, draw_digits
+from pixelcnn.training.checkpoint import load_checkpoint, pack, save_checkpoint, unpack
 from pixelcnn.training.curves import save_loss_curves
 from pixelcnn.training.run import Run, restore
+
+DIGITS = "digits.pt"  # drawn from the model, for a run of objective any-part
 
 OF_A_RUN = (CHECKPOINT, TRAINING, LOG, BEST, LAST, CONFIG)
 
@@ -122,6 +125,17 @@ class RunFolder:
             write_whole(self.path / grid_name(epoch), picture.getvalue())
         self._write_losses(run)
         self._write_checkpoint(run)  # last: what is killed before goes through all of this again
+
+    def digits(self, run: Run) -> Digits | None:
+        """The digits of the model that the run trains on, drawn once and kept; None if it needs none."""
+        count = run.config.model_digits
+        if not count or run.config.objective != "any-part":
+            return None
+        path = self.path / DIGITS
+        if not path.is_file():
+            drawn = draw_digits(run.model.eval(), count, run.config.freehand, run.config.seed)
+            write_whole(path, pack(vars(drawn)))
+        return Digits(**unpack(path.read_bytes(), run.model.device))
 
     def _stage(self, run: Run, *, last_epoch: int | None) -> Stage:
         """This run as it stands; the last weights are of no epoch where they were saved within one."""

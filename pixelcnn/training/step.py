@@ -1,12 +1,16 @@
 """One step of training: the loss of a batch, its gradients, and what they do to the weights."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pixelcnn.data.masks import draw_masks
 from pixelcnn.density.layers import part_of_batch
 from pixelcnn.devices import autocast, one_thread_workers
 from pixelcnn.distributed import ALONE, World
+from pixelcnn.training.any_part import any_part_loss
 from pixelcnn.training.optimizers import step_optimizers, update_average
 from pixelcnn.training.run import Run
 
@@ -44,23 +48,22 @@ def _compute_gradients(
     On a CPU what a process has of the batch is divided among threads, and each operation takes one thread.
     Threads that share an operation wait for each other at its end; on a busy machine they wait long.
     """
-    model, weight = run.model, run.config.posterior
-    params = list(model.parameters())
+    model = run.model
+    params = [p for p in model.parameters() if p.requires_grad]
     num_images, dims = len(levels), levels[0].numel()
-    tops = _tops(run, levels) if weight else levels[:0]
-    mine, read = world.share(num_images), world.share(len(tops))
+    mine = world.share(num_images)
     batch = [each[mine] for each in (levels, labels, freehand)]
-    batch += [each[: len(tops)][read] for each in (tops, labels, freehand)]
+    if run.config.objective == "any-part":
+        batch += [draw_masks(levels, _generator(run))[mine]]
+        losses = any_part_loss
+    else:
+        tops = _tops(run, levels) if run.config.posterior else levels[:0]
+        read = world.share(len(tops))
+        batch += [each[: len(tops)][read] for each in (tops, labels, freehand)]
+        losses = partial(_likelihood_loss, num_tops=len(tops))
 
-    def part(levels: Tensor, labels: Tensor, freehand: Tensor, *top: Tensor) -> list[Tensor]:
-        label = labels if model.num_classes else None
-        hand = freehand if model.config.freehand else False
-        with autocast(model.device, run.config.precision):
-            logits = model(levels, label, freehand=hand)
-        loss = -model.likelihood.log_prob(logits, levels).sum() / num_images
-        total = loss
-        if len(top[0]):
-            total = loss + weight * _reading_loss(run, *top) / len(tops)
+    def part(*parts: Tensor) -> list[Tensor]:
+        loss, total = losses(run, num_images, *parts)
         # Per sub-pixel, so that learning rate and clipping mean the same for images of every size.
         return [loss.detach(), *torch.autograd.grad(total / dims, params)]
 
@@ -80,6 +83,27 @@ def _compute_gradients(
     return loss
 
 
+def _likelihood_loss(
+    run: Run,
+    num_images: int,
+    levels: Tensor,
+    labels: Tensor,
+    freehand: Tensor,
+    *top: Tensor,
+    num_tops: int,
+) -> tuple[Tensor, Tensor]:
+    """The share of some images in the nats per image of a batch, and in what is to become less."""
+    model = run.model
+    label = labels if model.num_classes else None
+    style = freehand if model.config.freehand else False
+    with autocast(model.device, run.config.precision):
+        logits = model(levels, label, freehand=style)
+    loss = -model.likelihood.log_prob(logits, levels).sum() / num_images
+    if not len(top[0]):
+        return loss, loss
+    return loss, loss + run.config.posterior * _reading_loss(run, *top) / num_tops
+
+
 def _reading_loss(run: Run, tops: Tensor, labels: Tensor, freehand: Tensor) -> Tensor:
     """The sum of -log p(class | top) over tops (B, C, rows, W), by Bayes' rule: in nats, a scalar."""
     model = run.model
@@ -95,6 +119,11 @@ def _tops(run: Run, levels: Tensor) -> Tensor:
     Free-hand digits come first in a batch. How many rows follows from the seed and the number of the step.
     """
     height = levels.shape[2]
-    generator = torch.Generator().manual_seed(run.config.seed * 1_000_003 + run.step)
+    generator = _generator(run)
     rows = int(torch.randint(height // 4, height * 3 // 4 + 1, (), generator=generator))
     return levels[: max(1, len(levels) // 8), :, :rows]
+
+
+def _generator(run: Run) -> torch.Generator:
+    """The random numbers of a step."""
+    return torch.Generator().manual_seed(run.config.seed * 1_000_003 + run.step)

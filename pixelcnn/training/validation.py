@@ -34,6 +34,14 @@ class ValidationImages:
         drawn = to_levels(freehand_images(images, "validation")) if two_hands else None
         return cls(images.labels, to_levels(images), drawn)
 
+    def measure(self, run: Run, world: World = ALONE) -> dict[str, float]:
+        """What the log holds of the model on these images: `nats_per_image` in each style that it knows."""
+        entry = {"validation_nats_per_image": self.nats_per_image(run, world)}
+        if run.model.config.freehand:
+            drawn = self.nats_per_image(run, world, freehand=True)
+            entry["validation_freehand_nats_per_image"] = drawn
+        return entry
+
     @torch.inference_mode()
     def nats_per_image(self, run: Run, world: World = ALONE, *, freehand: bool = False) -> float:
         """The mean of -log p, given the class where there are classes.

@@ -32,7 +32,7 @@ class Completed(TypedDict):
     nats: list[float]
     times: list[int]
     posterior: list[float] | None
-    rows: int
+    rows: int | None
     seed: int
     freehand: bool
     model: str
@@ -83,7 +83,7 @@ def complete(
     sampler: Sampler,
     levels: Tensor,
     *,
-    rows: int,
+    part: dict[str, Any],
     count: int,
     label: int | None,
     freehand: bool,
@@ -92,11 +92,11 @@ def complete(
     distinct: bool,
 ) -> Completed:
     """Draw completions, the most probable first; see `Service.complete`."""
-    settings = {"rows": rows, "label": label, "freehand": freehand, "temperature": temperature}
+    settings = {**part, "label": label, "freehand": freehand, "temperature": temperature}
     found = _draw(sampler, levels, count, seed, settings, distinct=distinct)
     posterior = found.posterior
     if sampler.model.num_classes and posterior is None:  # the label was given
-        posterior = sampler.digit_posterior(levels, rows=rows, freehand=freehand)
+        posterior = sampler.digit_posterior(levels, **part, freehand=freehand)
     nats = torch.tensor(found.nats, dtype=torch.float64)
     if posterior is not None and label is None:
         nats -= posterior[0].cpu().double().log()[found.labels]  # the class was drawn too
@@ -107,7 +107,7 @@ def complete(
         "nats": rounded(nats[order]),
         "times": [found.times[k] for k in order],
         "posterior": None if posterior is None else rounded(posterior[0]),
-        "rows": rows,
+        "rows": part.get("rows"),
         "seed": seed,
         "freehand": freehand,
         "model": name,

@@ -59,6 +59,25 @@ def label(value: Any, model: PixelCNN) -> int | None:
     return whole("label", value, 0, model.num_classes - 1)
 
 
+def part(rows: Any, given: Any, model: PixelCNN) -> dict[str, Any]:
+    """What is given, as `Sampler.complete` takes it: a mask, or the first rows, the upper half if neither."""
+    c = model.config
+    if given is None:
+        return {"rows": c.height // 2 if rows is None else whole("rows", rows, 0, c.height)}
+    if rows is not None:
+        raise ValueError("Say what is given by rows or by a mask, given: got both.")
+    rule = f"given must be {c.height} lists of {c.width} booleans, true where a pixel is given"
+    if type(given) is not list or len(given) != c.height:
+        raise ValueError(f"{rule}.")
+    for index, row in enumerate(given):
+        if type(row) is not list or len(row) != c.width:
+            raise ValueError(f"{rule}; row {index} is not.")
+        for item in row:
+            if type(item) is not bool:
+                raise ValueError(f"{rule}; row {index} holds {short(item)}.")
+    return {"given": torch.tensor(given)[None, None]}
+
+
 def levels(value: Any, model: PixelCNN) -> Tensor:
     """One image as nested lists, H of W integers. Returns (1, 1, H, W)."""
     c = model.config

@@ -87,7 +87,7 @@ class Service:
     async def complete(
         self,
         levels: Grid,
-        rows: int = 14,
+        rows: int | None = None,
         count: int = 8,
         label: int | None = None,
         temperature: float = 1.0,
@@ -95,12 +95,13 @@ class Service:
         model: str | None = None,
         distinct: bool = False,
         freehand: bool = False,
+        given: list[list[bool]] | None = None,
     ) -> Completed:
-        """Keep the first rows of an image and draw the others, several times.
+        """Keep the given pixels of an image and draw the others, several times.
 
         Args:
-            levels: H lists of W levels, 0 (background) to K-1 (ink); those below the rows are ignored.
-            rows: how many are given, 0 to H.
+            levels: H lists of W levels, 0 (background) to K-1 (ink); pixels that are not given are ignored.
+            rows: how many of the first rows are given, 0 to H; the upper half without a mask.
             count: how many completions, 1 to 64.
             label: the digit to complete to, or None to draw it from the posterior.
             temperature: 0 (the most probable level at every pixel) to 2; 1 is the model itself.
@@ -110,14 +111,16 @@ class Service:
                 there may be fewer than asked for, at temperature 0 one for each label.
             freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
                 know both hands.
+            given: a mask instead of rows, H lists of W booleans, true where a pixel is given. Only for models
+                with a conditioner, unless it holds the first rows.
 
         Returns:
             levels: of each completion H lists of W levels; the most probable comes first.
             labels: the digit that each was drawn as; None if the model knows no digits.
-            nats: of the rows drawn, and of the label where it was drawn too.
+            nats: of the pixels drawn, and of the label where it was drawn too.
             times: how often each was drawn.
-            posterior: how probable each digit is, given the rows; None if the model knows no digits.
-            rows: as they were asked for.
+            posterior: how probable each digit is, given the pixels; None if the model knows no digits.
+            rows: as they were asked for; None with a mask.
             seed: draws the same again.
             freehand: as it was asked for.
             model: the name of the model that drew.
@@ -128,7 +131,7 @@ class Service:
             name,
             self.samplers[name],
             payloads.levels(levels, chosen),
-            rows=payloads.whole("rows", rows, 0, chosen.config.height),
+            part=payloads.part(rows, given, chosen),
             count=payloads.whole("count", count, 1, MAX_COUNT),
             label=payloads.label(label, chosen),
             freehand=payloads.freehand(freehand, chosen),
@@ -181,29 +184,30 @@ class Service:
     async def posterior(
         self,
         levels: Grid,
-        rows: int = 14,
+        rows: int | None = None,
         model: str | None = None,
         freehand: bool = False,
+        given: list[list[bool]] | None = None,
     ) -> Posterior:
-        """How probable each digit is, given the first rows of an image.
+        """How probable each digit is, given some pixels of an image.
 
         Args:
-            levels: H lists of W levels; those below the rows are ignored.
-            rows: how many are given, 0 to H.
+            levels: H lists of W levels; pixels that are not given are ignored.
+            rows: how many of the first rows are given, 0 to H; the upper half without a mask.
             model: its name; None takes the first.
             freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
                 know both hands.
+            given: a mask instead of rows, H lists of W booleans, true where a pixel is given. Only for models
+                with a conditioner, unless it holds the first rows.
 
         Returns:
             posterior: one probability per digit, adding up to 1.
         """
         name, chosen = self._model(model)
-        given = payloads.levels(levels, chosen)
-        rows = payloads.whole("rows", rows, 0, chosen.config.height)
         digits = await self.executor.run(
             self.samplers[name].digit_posterior,
-            given,
-            rows=rows,
+            payloads.levels(levels, chosen),
+            **payloads.part(rows, given, chosen),
             freehand=payloads.freehand(freehand, chosen),
         )
         return {"posterior": answers.rounded(digits[0])}

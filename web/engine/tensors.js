@@ -13,6 +13,9 @@ const FIELDS = [
   ...["freehand", "inner_dim", "dilations", "horizontal_dim", "horizontal_dilations"],
   ...["class_from", "dropout"],
 ]; // of `ModelConfig`
+// Of the conditioner, which Python samples with and the engine leaves out.
+const CONDITIONER_FIELDS = ["conditioner_dim", "conditioner_dilations"];
+const CONDITIONER = "conditioner."; // begins the names of its tensors
 
 /** Something that can be shown to a person as it is. */
 export class Refusal extends Error {}
@@ -87,7 +90,8 @@ function dilations(config, name) {
 export function readConfig(config) {
   require(config !== null && typeof config === "object", "The config must be a JSON object.");
   for (const name of FIELDS) require(name in config, `The config lacks the field ${name}.`);
-  const more = Object.keys(config).find((name) => !FIELDS.includes(name));
+  const known = [...FIELDS, ...CONDITIONER_FIELDS];
+  const more = Object.keys(config).find((name) => !known.includes(name));
   require(more ===
     undefined, `The config has a field that the engine does not know: ${short(more)}.`);
   const gated = choice(config, "architecture", ["gated", "residual"]) === "gated";
@@ -114,6 +118,7 @@ export function readConfig(config) {
     freehand,
     dim: whole(config, "inner_dim", 1, 1024),
     dilations: blocks,
+    conditioner: config.conditioner_dim !== undefined,
     ...(gated ? horizontal : { classFrom: 0, horizontalDim: 1, horizontalDilations: [] }),
   };
 }
@@ -229,6 +234,18 @@ function isOf(value, length) {
   return Array.isArray(value) && value.length === length && value.every(whole);
 }
 
+/** Where the tensors of the conditioner lie; their names leave the header. */
+function conditionerSpans(header, start) {
+  const names = [...header.keys()].filter((name) => name.startsWith(CONDITIONER));
+  return names.map((name) => {
+    const offsets = header.get(name)?.data_offsets;
+    require(isOf(offsets, 2) &&
+      offsets[0] <= offsets[1], `The weights are damaged: see ${short(name)}.`);
+    header.delete(name);
+    return { name, from: start + offsets[0], to: start + offsets[1] };
+  });
+}
+
 /** Tensors lie one after the other. Before they are copied: those that overlap could take any memory. */
 function checkSpans(spans, start, end) {
   let at = start;
@@ -287,10 +304,11 @@ export function readTensors(c, bytes, outliers) {
     require(right, `The weights hold another model than the config describes: see ${name}.`);
     return { name, from: start + from, to: start + to, toFloats };
   });
+  const skipped = c.conditioner ? conditionerSpans(header, start) : [];
   const [more] = header.keys();
   require(more ===
     undefined, `The weights hold a tensor that the engine does not know: ${short(more)}.`);
-  checkSpans(spans, start, bytes.length);
+  checkSpans([...spans, ...skipped], start, bytes.length);
   const tensors = spans.map(({ name, from, to, toFloats }) => {
     const numbers = toFloats(new Uint8Array(bytes.subarray(from, to)).buffer); // a copy, aligned
     const tensor = new Uint8Array(numbers.buffer);
