@@ -22,7 +22,7 @@ from pixelcnn.ui import command
 from pixelcnn.ui.descriptions import Description
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.quick_gradio import gradio as gr
-from pixelcnn.ui.service import Service
+from pixelcnn.ui.service import ENDPOINTS, Service
 from tests.page_server import ROOT, models_folder, server_url, tiny_models
 
 pytestmark = pytest.mark.slow  # a server starts for these
@@ -187,7 +187,7 @@ GENERIC = re.compile(r"\d(st|nd|rd|th)\b|\bApi\b|str, Any")  # what Gradio says 
 
 def test_every_parameter_and_every_key_of_an_answer_is_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert endpoints.keys() == {"/sample", "/complete", "/trace", "/posterior"}
+    assert endpoints.keys() == {f"/{name}" for name in ENDPOINTS}
     for endpoint in endpoints.values():
         assert endpoint["description"].endswith(".")
         for parameter in endpoint["parameters"]:

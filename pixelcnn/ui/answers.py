@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.typicality import nats_by_rows, typicality
 from pixelcnn.sampling.sampler import SEED_LIMIT, Sampler, Samples
 
 Grid = list[list[int]]  # H lists of W levels, 0..K-1
@@ -56,6 +57,17 @@ class Posterior(TypedDict):
     """How probable each digit is."""
 
     posterior: list[float]
+
+
+class Likelihood(TypedDict):
+    """How probable a drawing is."""
+
+    nats: float
+    nats_given_label: list[float] | None
+    typicality: float | None
+    rows: int
+    freehand: bool
+    model: str
 
 
 # As in web/engine/pool.js.
@@ -189,6 +201,27 @@ def trace(
         "expected": rounded(model.likelihood.mean(logits[chosen])[0, 0]),
         "nats": rounded(nats[chosen][0, 0]),
         "entropy": rounded(model.likelihood.entropy(logits[chosen])[0, 0]),
+        "freehand": freehand,
+        "model": name,
+    }
+
+
+@torch.inference_mode()
+def likelihood(
+    name: str, model: PixelCNN, levels: Tensor, *, rows: int, freehand: bool
+) -> Likelihood:
+    """Measure the likelihood of the first rows; see `Service.likelihood`."""
+    levels, by_label, typical = levels.to(model.device), None, None
+    if model.num_classes:
+        given = model.class_log_prob(levels, freehand=freehand)[0, :, :, :rows].double()
+        by_label = rounded(-given.sum((1, 2, 3)))
+    if model.reference is not None and model.reference.freehand == freehand:
+        typical = rounded(typicality(model, levels, rows=rows))[0]
+    return {
+        "nats": rounded(nats_by_rows(model, levels, freehand=freehand)[0, rows]),
+        "nats_given_label": by_label,
+        "typicality": typical,
+        "rows": rows,
         "freehand": freehand,
         "model": name,
     }

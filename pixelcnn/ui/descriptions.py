@@ -5,6 +5,7 @@ keys of an answer. So the docstring is read here: `Args` by parameter, `Returns`
 """
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,10 +56,27 @@ def _entries(section: str) -> dict[str, str]:
     return dict(zip(entries[1::2], texts, strict=True))
 
 
+def answer_in_json(tools: Any) -> None:
+    """Let Gradio's server of tools write each result as JSON."""
+    text = tools.types.TextContent
+    tools.postprocess_output_data = lambda data, _root_url: [
+        text(type="text", text=json.dumps(each)) for each in data
+    ]
+
+
 with without_stubs():
 
     class DescribedBlocks(gr.Blocks):
-        """Blocks that tell of every parameter and result of an endpoint what its method says of them."""
+        """Blocks that tell of every parameter and result of an endpoint what its method says of them.
+
+        Their tools for agents answer in JSON, where Gradio writes `str` of a dictionary.
+        """
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """As usual; the server of tools, which Gradio sets, is given its way to answer."""
+            if name == "mcp_server_obj" and value is not None:
+                answer_in_json(value)
+            super().__setattr__(name, value)
 
         def get_api_info(self, *args: Any, **kwargs: Any) -> Any:
             """As Gradio makes it, with names and descriptions in place of numbers."""

@@ -19,11 +19,12 @@ Endpoint = Callable[..., Awaitable[Any]]
 
 def named_endpoint(method: Endpoint) -> Endpoint:
     """Wrap a method so that what it refuses reaches the client as a sentence."""
+    signature = inspect.signature(method)
 
     @functools.wraps(method)
     async def endpoint(*args: Any, **kwargs: Any) -> Any:
         try:
-            return await method(*args, **kwargs)
+            return await method(**_given(signature, signature.bind(*args, **kwargs).arguments))
         except (ValueError, Busy) as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -55,4 +56,10 @@ def _arguments(signature: inspect.Signature, request: Any) -> dict[str, Any]:
         signature.bind(**request)
     except TypeError as error:
         raise ValueError(f"The request does not fit: {error}.") from error
-    return request
+    return _given(signature, request)
+
+
+def _given(signature: inspect.Signature, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that were given: null means left out, where there is a default."""
+    needed = [name for name, each in signature.parameters.items() if each.default is each.empty]
+    return {k: value for k, value in arguments.items() if value is not None or k in needed}

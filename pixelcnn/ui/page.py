@@ -91,13 +91,12 @@ def launch_options() -> dict[str, Any]:
     page = WEB / "index.html"
     styles = re.findall(r'href="(css/[^"]+)"', page.read_text(encoding="utf-8"))
     links = [f'<link rel="stylesheet" href="gradio_api/file={WEB}/{style}">' for style in styles]
-    picture = f"/gradio_api/file={WEB}/preview.png"
     return {
         "head": "\n".join(links),
         "app_kwargs": {
             "middleware": [
                 Middleware(Gate, endpoints=_parameters()),
-                Middleware(PreviewTags, page=page, picture=picture),
+                Middleware(PreviewTags, page=page),
             ]
         },
         "ssr_mode": False,  # has a record of white screens

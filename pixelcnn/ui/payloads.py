@@ -16,8 +16,8 @@ from pixelcnn.sampling.sampler import SEED_LIMIT
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
-    """An integer from `low` to `high`; 7.0 counts, as JSON does not tell it from 7."""
-    if type(value) is float and value.is_integer():
+    """An integer from `low` to `high`; 7.0 is one."""
+    if _is_whole(value):
         value = int(value)
     return foreign.whole(name, value, low, high)
 
@@ -88,6 +88,11 @@ def levels(value: Any, model: PixelCNN) -> Tensor:
         if type(row) is not list or len(row) != c.width:
             raise ValueError(f"{rule}; row {index} is not.")
         for item in row:
-            if type(item) is not int or not 0 <= item < c.levels:
+            if not _is_whole(item) or not 0 <= item < c.levels:
                 raise ValueError(f"{rule}; row {index} holds {short(item)}.")
-    return torch.tensor(value)[None, None]
+    return torch.tensor(value, dtype=torch.long)[None, None]
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a number is an integer; 7.0 is, as JSON does not tell it from 7."""
+    return type(value) is int or (type(value) is float and value.is_integer())

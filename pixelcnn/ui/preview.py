@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PICTURE = re.compile(r'content="(?:web/)?preview\.png"')
@@ -26,22 +27,27 @@ def with_picture(page: str, address: str) -> str:
 
 
 class PreviewTags:
-    """ASGI middleware: our tags in place of Gradio's, in the one page that people open.
+    """ASGI middleware: our tags in place of Gradio's, in the one page that people open, and their picture.
 
     Args:
         app: what answers.
-        page: the static page, whose tags these are.
-        picture: path of the picture on this server.
+        page: the static page, whose tags these are; the picture lies beside it.
     """
 
-    def __init__(self, app: ASGIApp, *, page: Path, picture: str) -> None:
+    ADDRESS = "/preview.png"  # of the picture on this server
+
+    def __init__(self, app: ASGIApp, *, page: Path) -> None:
         self.app = app
         self.tags = "\n".join(TAGS.findall(page.read_text(encoding="utf-8")))
-        self.picture = picture
+        self.picture = page.parent / "preview.png"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; the start of an answer waits for its length."""
-        if scope["type"] != "http" or scope["path"].removeprefix(scope.get("root_path", "")) != "/":
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] == "http" and path == self.ADDRESS:
+            await FileResponse(self.picture)(scope, receive, send)
+            return
+        if scope["type"] != "http" or path != "/":
             await self.app(scope, receive, send)
             return
         start: MutableMapping[str, Any] = {}
@@ -54,18 +60,19 @@ class PreviewTags:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            headers = dict(start["headers"])
-            text = bytes(body)
-            if headers.get(b"content-type", b"").startswith(b"text/html"):
+            headers, text = start["headers"], bytes(body)
+            if dict(headers).get(b"content-type", b"").startswith(b"text/html"):
                 text = self._replaced(text.decode(), scope).encode()
-                headers[b"content-length"] = str(len(text)).encode()
-            await send({**start, "headers": list(headers.items())})
+                headers = [pair for pair in headers if pair[0] != b"content-length"]
+                if scope["method"] != "HEAD":
+                    headers.append((b"content-length", b"%d" % len(text)))
+            await send({**start, "headers": headers})
             await send({"type": "http.response.body", "body": text})
 
         await self.app(scope, receive, replace)
 
     def _replaced(self, page: str, scope: Scope) -> str:
-        tags = with_picture(self.tags, f"{_origin(scope)}{self.picture}")
+        tags = with_picture(self.tags, f"{_origin(scope)}{self.ADDRESS}")
         return GRADIO_TAGS.sub("", page).replace("<head>", f"<head>\n{tags}", 1)
 
 

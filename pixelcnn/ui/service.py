@@ -11,10 +11,10 @@ from pixelcnn.density.model import PixelCNN
 from pixelcnn.foreign import short
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.ui import answers, payloads
-from pixelcnn.ui.answers import Completed, Grid, Posterior, Sampled, Traced
+from pixelcnn.ui.answers import Completed, Grid, Likelihood, Posterior, Sampled, Traced
 from pixelcnn.ui.executor import ModelExecutor
 
-ENDPOINTS = ("sample", "complete", "trace", "posterior")  # methods of `Service`
+ENDPOINTS = ("sample", "complete", "trace", "posterior", "likelihood")  # methods of `Service`
 MAX_COUNT = 64
 MAX_TEMPERATURE = 2.0
 
@@ -211,6 +211,42 @@ class Service:
             freehand=payloads.freehand(freehand, chosen),
         )
         return {"posterior": answers.rounded(digits[0])}
+
+    async def likelihood(
+        self,
+        levels: Grid,
+        rows: int | None = None,
+        model: str | None = None,
+        freehand: bool = False,
+    ) -> Likelihood:
+        """How probable an image is, and how usual among digits.
+
+        Args:
+            levels: H lists of W levels, 0 (background) to K-1 (ink).
+            rows: how many of them count, 0 to H; None takes all.
+            model: its name; None takes the first.
+            freehand: as people draw, at any place and size; false: as MNIST has them. Only for models that
+                know both hands.
+
+        Returns:
+            nats: minus the log of the probability of these rows.
+            nats_given_label: the same given each digit in turn; None if the model knows no digits.
+            typicality: the share of drawings of digits that are at least as surprising, 0 to 1; None where
+                it was not measured for this model and hand.
+            rows: how many counted.
+            freehand: as it was asked for.
+            model: the name of the model that was asked.
+        """
+        name, chosen = self._model(model)
+        height = chosen.config.height
+        return await self.executor.run(
+            answers.likelihood,
+            name,
+            chosen,
+            payloads.levels(levels, chosen),
+            rows=height if rows is None else payloads.whole("rows", rows, 0, height),
+            freehand=payloads.freehand(freehand, chosen),
+        )
 
     def _model(self, name: Any) -> tuple[str, PixelCNN]:
         if name is None:
