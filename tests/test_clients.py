@@ -81,12 +81,15 @@ def test_what_is_no_level_is_refused(service, item):
 @torch.no_grad()
 def test_likelihood_is_what_the_package_says(service):
     model, image = service.models["binary"], torch.tensor(DIGIT)[None, None]
+    hand = model.config.freehand
     for rows in (0, 14, None):
-        answer = asyncio.run(service.likelihood(DIGIT, rows=rows))
+        answer = asyncio.run(service.likelihood(DIGIT, rows=rows, freehand=hand))
         upto = SIZE if rows is None else rows
-        nats = -model.log_prob(image)[:, :, :upto].sum()
+        nats = -model.log_prob(image, freehand=hand)[:, :, :upto].sum()
         assert answer["nats"] == pytest.approx(float(nats), abs=1e-2)
-        each = [-float(model.log_prob(image, k)[:, :, :upto].sum()) for k in range(10)]
+        each = [
+            -float(model.log_prob(image, k, freehand=hand)[:, :, :upto].sum()) for k in range(10)
+        ]
         assert answer["nats_given_label"] == pytest.approx(each, abs=1e-2)
         typical = pixelcnn.typicality(model, image, rows=upto)
         assert answer["typicality"] == pytest.approx(float(typical), abs=1e-4)
