@@ -24,9 +24,9 @@ os.environ.pop("HF_TOKEN", None)
 
 pytest.register_assert_rewrite("tests.page_browser")
 
-from tests.page_browser import finger, no_simd, scripts, tab, visit  # noqa: E402 (it imports the client)
+from tests.page_browser import finger, fingers, no_simd, scripts, tab, visit  # noqa: E402 (it imports the client)
 
-__all__ = ["finger", "hub", "no_simd", "scripts", "tab", "visit"]
+__all__ = ["finger", "fingers", "hub", "no_simd", "scripts", "tab", "visit"]
 
 
 def pytest_collection_modifyitems(items):

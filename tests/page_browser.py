@@ -145,26 +145,33 @@ def scripts(tab):
 
 
 @pytest.fixture
-def finger(tab):
-    """Drag a finger along points of the screen, as the browser's own touch events."""
+def fingers(tab):
+    """Put fingers on the screen, move and lift them, by the browser's own touch events."""
     session = tab.context.new_cdp_session(tab)
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
 
-    def touch(kind, points):
-        places = [{"x": x, "y": y} for x, y in points]
+    def touch(kind, points=()):
+        places = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
 
+    yield touch
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()
+
+
+@pytest.fixture
+def finger(fingers):
+    """Drag a finger along points of the screen."""
+
     def drag(points, steps=6):
-        touch("touchStart", points[:1])
+        fingers("touchStart", points[:1])
         for (x0, y0), (x1, y1) in itertools.pairwise(points):
             for k in range(1, steps + 1):
                 part = k / steps
-                touch("touchMove", [(x0 + part * (x1 - x0), y0 + part * (y1 - y0))])
-        touch("touchEnd", [])
+                fingers("touchMove", [(x0 + part * (x1 - x0), y0 + part * (y1 - y0))])
+        fingers("touchEnd")
 
-    yield drag
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    session.detach()
+    return drag
 
 
 def on_pad(page, points):

@@ -1,5 +1,7 @@
 // Which pixel is asked about: the one under the pointer, or the one chosen by a press or by keys.
 
+import { ownKey } from "./keyboard.js";
+
 export class PixelCursor {
   /**
    * `screens` are canvases of the same image; the first takes the focus, and the keys.
@@ -61,7 +63,7 @@ export class PixelCursor {
       Home: start,
       End: Math.min(start + width, end) - 1,
       Escape: null,
-    }[event.key];
+    }[ownKey(event)];
     if (to === undefined || end < 1) return;
     event.preventDefault();
     event.stopPropagation();

@@ -1,5 +1,7 @@
 // The divider: a slider across the pad, by drag or by keys.
 
+import { ownKey } from "./keyboard.js";
+
 /**
  * Wire `handle`; `range()` returns {low, high, rows, height}, `set(rows)` moves it.
  * Until it was moved by hand it says that it can be.
@@ -25,9 +27,10 @@ export function makeDivider(handle, range, set) {
     const keys = { ArrowUp: rows - 1, ArrowDown: rows + 1, Home: low, End: high };
     keys.ArrowLeft = rows - 1;
     keys.ArrowRight = rows + 1;
-    if (!(event.key in keys)) return;
+    const to = keys[ownKey(event)];
+    if (to === undefined) return;
     event.preventDefault();
-    move(keys[event.key]);
+    move(to);
   });
   let shown = null;
   return () => {

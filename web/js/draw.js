@@ -162,7 +162,7 @@ export class DrawView {
   }
 
   #clear() {
-    this.ink.save();
+    this.ink.begin();
     this.ink.clear();
     this.#setLabel(null);
   }
@@ -195,7 +195,7 @@ export class DrawView {
   /** Take ink over, to be undone like a stroke. */
   #start(ink) {
     this.#setLabel(null);
-    this.ink.save();
+    this.ink.begin();
     this.ink.fill(ink);
     this.#changed();
   }

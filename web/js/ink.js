@@ -9,28 +9,36 @@ export class Ink {
     this.values = new Uint8Array(height * width);
     this.past = [];
     this.future = [];
+    this.step = null; // what `begin` remembers, until there is a change by undo or redo
     this.version = 0; // grows with every change
   }
 
-  /** Remember the present, to come back to by undo. */
-  save() {
-    this.past.push(this.values.slice());
-    if (this.past.length > UNDO_LIMIT) this.past.shift();
-    this.future = [];
+  /** What changes from now on is one step of undo; none where nothing changes. */
+  begin() {
+    const { values, past, future } = this;
+    this.step = { values, past, future };
+  }
+
+  /** Take the step back, as if it had never begun. */
+  takeBack() {
+    if (this.values !== this.step.values) this.version++;
+    Object.assign(this, this.step);
   }
 
   undo() {
-    this.#step(this.past, this.future);
+    const values = this.past.at(-1);
+    if (!values) return;
+    this.#show(values, this.past.slice(0, -1), [...this.future, this.values]);
   }
 
   redo() {
-    this.#step(this.future, this.past);
+    const values = this.future.at(-1);
+    if (!values) return;
+    this.#show(values, [...this.past, this.values], this.future.slice(0, -1));
   }
 
-  #step(from, to) {
-    if (!from.length) return;
-    to.push(this.values);
-    this.values = from.pop();
+  #show(values, past, future) {
+    Object.assign(this, { values, past, future, step: null });
     this.version++;
   }
 
@@ -40,7 +48,17 @@ export class Ink {
 
   /** Take over ink 0..255, row by row. */
   fill(values) {
-    this.values = values.slice();
+    if (this.values.every((value, at) => value === values[at])) return;
+    this.#change(values.slice());
+  }
+
+  /** Take other ink. The first change of a step remembers what was there before. */
+  #change(values) {
+    if (this.values === this.step?.values) {
+      this.past = [...this.past, this.values].slice(-UNDO_LIMIT);
+      this.future = [];
+    }
+    this.values = values;
     this.version++;
   }
 
@@ -61,6 +79,7 @@ export class Ink {
     ];
     const left = limit(Math.min(a[0], b[0]) - reach, this.width);
     const right = limit(Math.max(a[0], b[0]) + reach + 1, this.width);
+    const values = this.values.slice();
     let changed = false;
     for (let i = top; i < bottom; i++) {
       for (let j = left; j < right; j++) {
@@ -68,12 +87,12 @@ export class Ink {
         if (cover <= 0) continue;
         const at = i * this.width + j;
         const ink = Math.round(255 * cover);
-        const value = erase ? Math.min(this.values[at], 255 - ink) : Math.max(this.values[at], ink);
-        changed ||= value !== this.values[at];
-        this.values[at] = value;
+        const value = erase ? Math.min(values[at], 255 - ink) : Math.max(values[at], ink);
+        changed ||= value !== values[at];
+        values[at] = value;
       }
     }
-    if (changed) this.version++;
+    if (changed) this.#change(values);
   }
 
   levels(count) {

@@ -1,5 +1,10 @@
 // What is other for those who use the keyboard.
 
+/** The key of an event; null where it belongs to the browser or to the system. */
+export function ownKey({ key, ctrlKey, metaKey, altKey }) {
+  return ctrlKey || metaKey || altKey ? null : key;
+}
+
 /**
  * The first Tab lands on what the open view is for, the pad or the screen; what stands before it is reached by
  * Shift and Tab. And `root` has the class `by-keys` for as long as it is keys that are used.

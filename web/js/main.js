@@ -7,7 +7,7 @@ import { DrawView } from "./draw.js";
 import { makeFullscreen } from "./fullscreen.js";
 import { History } from "./history.js";
 import { HowView } from "./how.js";
-import { wireKeyboard } from "./keyboard.js";
+import { ownKey, wireKeyboard } from "./keyboard.js";
 import { loadLater } from "./later.js";
 import { address, kept, texts, wholeNumber } from "./link.js";
 import { Models } from "./models.js";
@@ -214,7 +214,7 @@ class App {
     tabs.forEach((tab, k) => {
       tab.addEventListener("click", () => this.open(tab.dataset.view));
       tab.addEventListener("keydown", (event) => {
-        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        const by = { ArrowRight: 1, ArrowLeft: -1 }[ownKey(event)];
         if (!by) return;
         const next = tabs[(k + by + tabs.length) % tabs.length];
         this.open(next.dataset.view);

@@ -1,6 +1,10 @@
 // The pad: pointer and keyboard turned into ink above the divider.
 
+import { ownKey } from "./keyboard.js";
 import { inks, paint } from "./raster.js";
+
+const LEFT = 0; // buttons of a pointer
+const ERASER = 5; // the other end of a pen
 
 export class Pad {
   /** `changed()` is called after every change of ink; `drawing` tells whether a stroke is under way. */
@@ -11,17 +15,20 @@ export class Pad {
     this.changed = changed;
     this.erase = false;
     this.size = 2.25;
-    this.drawing = false;
+    this.stroke = null; // of a pointer, while it is under way: {id, kind, last, erase}
+    this.fingers = new Set(); // those that are down
     this.pen = null; // where the keyboard's pen stands, [x, y]
-    this.last = null; // where the pointer was
-    this.run = null; // the ink before the line that keys are drawing
+    this.line = null; // the step of undo of the line that keys are drawing
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      this.canvas.addEventListener(name, () => this.#up());
-    }
+    this.canvas.addEventListener("pointerup", (event) => this.#up(event));
+    this.canvas.addEventListener("pointercancel", (event) => this.#up(event));
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("blur", () => (this.cursor.hidden = true));
+  }
+
+  get drawing() {
+    return this.stroke !== null;
   }
 
   /** Paint given levels cool, and below the divider `mean` (0 to 1, by pixel), the model's, warm. */
@@ -44,56 +51,85 @@ export class Pad {
   }
 
   #down(event) {
-    if (event.button !== 0) return;
+    const { pointerId: id, pointerType: kind, button } = event;
+    if (button !== LEFT && button !== ERASER) return;
     event.preventDefault();
     this.canvas.focus({ preventScroll: true });
-    this.canvas.setPointerCapture(event.pointerId);
+    this.canvas.setPointerCapture(id);
     this.cursor.hidden = true;
-    this.drawing = true;
+    if (!this.#takes(event)) return;
     this.onstart();
-    this.ink.save();
-    this.last = this.#place(event);
-    this.#line(this.last, this.last);
+    this.ink.begin();
+    this.stroke = { id, kind, last: this.#place(event), erase: this.erase || button === ERASER };
+    this.#strokeTo([event]);
+  }
+
+  /** Whether a pointer that comes down draws. A second finger ends the stroke of the first; a pen that of a palm. */
+  #takes({ pointerId: id, pointerType: kind, isPrimary }) {
+    if (kind === "touch") {
+      if (isPrimary) this.fingers.clear(); // there is no other
+      this.fingers.add(id);
+      if (this.stroke && this.stroke.kind !== kind) return false;
+    }
+    if (this.stroke) this.#cancel();
+    return kind !== "touch" || this.fingers.size === 1;
   }
 
   #move(event) {
-    if (!this.drawing) return;
+    if (event.pointerId !== this.stroke?.id) return;
+    if (!event.buttons) return this.#end(); // it was released where no page is told
     const steps = event.getCoalescedEvents?.() ?? [];
-    for (const step of steps.length ? steps : [event]) {
-      const place = this.#place(step);
-      this.ink.line(this.last, place, this.size, { rows: this.rows, erase: this.erase });
-      this.last = place;
+    this.#strokeTo(steps.length ? steps : [event]);
+  }
+
+  #up({ pointerId: id, type }) {
+    this.fingers.delete(id);
+    if (id !== this.stroke?.id) return;
+    if (type === "pointercancel") this.#cancel();
+    else this.#end();
+  }
+
+  #strokeTo(events) {
+    const { stroke } = this;
+    for (const event of events) {
+      const place = this.#place(event);
+      this.#draw(stroke.last, place, stroke.erase);
+      stroke.last = place;
     }
     this.changed();
   }
 
-  #up() {
-    if (!this.drawing) return;
-    this.drawing = false;
+  #end() {
+    this.stroke = null;
     this.changed();
   }
 
-  #line(a, b) {
-    this.ink.line(a, b, this.size, { rows: this.rows, erase: this.erase });
-    this.changed();
+  #cancel() {
+    this.ink.takeBack();
+    this.#end();
+  }
+
+  #draw(a, b, erase) {
+    this.ink.line(a, b, this.size, { rows: this.rows, erase });
   }
 
   #key(event) {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
-      event.key
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
+      ownKey(event)
     ];
-    if (!step && event.key !== " ") return;
+    if (!by && ownKey(event) !== " ") return;
     event.preventDefault();
     const from = this.pen ?? [this.ink.width / 2 - 0.5, this.rows / 2];
-    const to = step ? this.#clamp([from[0] + step[0], from[1] + step[1]]) : from;
-    const line = step && event.shiftKey;
-    if (line || !step) {
+    const to = by ? this.#clamp([from[0] + by[0], from[1] + by[1]]) : from;
+    const line = by && event.shiftKey;
+    if (line || !by) {
       this.onstart();
-      // A line of many steps is undone at once: as long as nothing was saved after its beginning.
-      if (!line || !this.run || this.run !== this.ink.past.at(-1)) this.ink.save();
-      this.#line(from, to);
+      // A line of many steps is undone at once: as long as nothing else was begun after it.
+      if (!line || !this.line || this.line !== this.ink.step) this.ink.begin();
+      this.#draw(from, to, this.erase);
+      this.changed();
     }
-    this.run = line ? this.ink.past.at(-1) : null;
+    this.line = line ? this.ink.step : null;
     this.pen = to;
     this.#showCursor();
   }

@@ -38,10 +38,10 @@ export class Tools {
   }
 }
 
-/** The action that a key means, if any. */
-function shortcut({ ctrlKey, metaKey, shiftKey, key }) {
-  if (!(ctrlKey || metaKey)) return null;
-  const pressed = key.toLowerCase();
+/** The action that a key means, if any. A keyboard that writes no Latin letters has them where others do. */
+function shortcut({ ctrlKey, metaKey, altKey, shiftKey, key, code }) {
+  if (!(ctrlKey || metaKey) || altKey) return null;
+  const pressed = (/^[a-z]$/i.test(key) ? key : code.replace("Key", "")).toLowerCase();
   if (pressed === "y" || (pressed === "z" && shiftKey)) return "redo";
   return pressed === "z" ? "undo" : null;
 }

@@ -4,6 +4,7 @@ import { makeBars } from "./bars.js";
 import { PixelCursor } from "./cursor.js";
 import { drawCurve, runningNats } from "./curve.js";
 import { FIELD_WORDS, paintField, receptiveField } from "./field.js";
+import { ownKey } from "./keyboard.js";
 import { pack, unpack, wholeNumber } from "./link.js";
 import { Player } from "./player.js";
 import { inks, lessMotion, paint, paintLevels, setText } from "./raster.js";
@@ -156,10 +157,7 @@ export class WatchView {
     });
     this.scrubber.addEventListener("input", () => player.seek(Number(this.scrubber.value)));
     this.field.addEventListener("change", () => this.#paint());
-    document.addEventListener("keydown", (event) => {
-      const inside = this.root.contains(event.target) || event.target === document.body;
-      if (this.app.view === this && inside) this.#key(event);
-    });
+    this.root.addEventListener("keydown", (event) => this.#key(event));
   }
 
   #button(name) {
@@ -167,16 +165,15 @@ export class WatchView {
   }
 
   #key(event) {
+    const key = ownKey(event);
     const { tagName, type } = event.target;
-    if (
-      tagName === "SELECT" ||
-      (event.key === " " && (tagName === "BUTTON" || type === "checkbox"))
-    )
+    if (tagName === "SELECT" || (key === " " && (tagName === "BUTTON" || type === "checkbox"))) {
       return;
+    }
     const width = this.app.info.width;
     const keys = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width };
-    if (event.key === " ") this.player.toggle();
-    else if (event.key in keys) this.player.step(keys[event.key]);
+    if (key === " ") this.player.toggle();
+    else if (Object.hasOwn(keys, key)) this.player.step(keys[key]);
     else return;
     event.preventDefault();
   }

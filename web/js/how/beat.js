@@ -1,5 +1,6 @@
 // Figures that play: step after step, as slowly as each step asks for, and by hand.
 
+import { ownKey } from "../keyboard.js";
 import { setText } from "../raster.js";
 import { button, make } from "./dom.js";
 
@@ -79,9 +80,9 @@ export class PlayedFigure {
 
   #key(event) {
     if (event.target.tagName === "BUTTON" && [" ", "Enter"].includes(event.key)) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const move = this.moves[event.key];
-    if (event.key === " ") this.beat.toggle();
+    const key = ownKey(event);
+    const move = this.moves[key];
+    if (key === " ") this.beat.toggle();
     else if (move) this.by(move);
     else return;
     event.preventDefault();

@@ -1,6 +1,7 @@
 // What a pixel may look at: the blind spot of masked convolutions, and the two stacks that have none.
 
 import { receptiveField, sees, stacks } from "../field.js";
+import { ownKey } from "../keyboard.js";
 import { inks, paint, setText } from "../raster.js";
 import { make, placeMark } from "./dom.js";
 
@@ -112,7 +113,7 @@ export class SightFigure {
 
   #key(event) {
     const { height, width } = this.info;
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width }[event.key];
+    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width }[ownKey(event)];
     if (!by) return;
     event.preventDefault();
     const to = this.index + by;
