@@ -19,6 +19,8 @@ export class History {
    */
   constructor({ framed, read, go }) {
     Object.assign(this, { framed, read });
+    window.history.scrollRestoration = "manual"; // the view is shown later than a browser would scroll
+    addEventListener("scroll", () => this.note(), { passive: true });
     addEventListener("popstate", () => {
       this.#stop();
       go();
@@ -47,6 +49,12 @@ export class History {
       name,
       new URLSearchParams(parameters),
     ]);
+  }
+
+  /** Scroll to where the visitor was on this entry, if that is known. */
+  scroll() {
+    const top = window.history.state?.top;
+    if (top !== undefined) scrollTo({ top, behavior: "instant" });
   }
 
   /** Something changed: its entry is brought up to date within a moment. */
@@ -79,7 +87,8 @@ export class History {
     const open = this.query.get("view");
     const isPanel = how === "replaceState" && PANELS.includes(open);
     const query = `?${kept(this.query, names, isPanel ? { ...parameters, view: open } : parameters)}`;
-    const state = { ...(how === "replaceState" ? window.history.state : null), view, views };
+    const before = how === "replaceState" ? window.history.state : null;
+    const state = { ...before, view, views, top: scrollY };
     window.history[how](state, "", query + location.hash);
     if (this.framed) window.parent.postMessage({ queryString: query }, HUB);
   }

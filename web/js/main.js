@@ -92,6 +92,7 @@ class App {
     }
     this.views[name].restore(query);
     this.#show(name);
+    this.history.scroll();
     await this.#tour(wholeNumber(query.get("tour"), 1, Infinity));
   }
 
@@ -159,6 +160,8 @@ class App {
   async #take(name) {
     if (name === this.name) {
       this.wanted = name;
+      this.models.choose(name);
+      this.#chosen();
       return true;
     }
     this.view?.hide();
@@ -180,7 +183,7 @@ class App {
     this.views.watch.ask(request);
     this.#show("watch");
     this.history.push();
-    this.root.querySelector("[data-player=play]").focus(); // where space plays and pauses
+    this.views.watch.enter();
   }
 
   /** Open a view, to come back from by Back. */
@@ -189,10 +192,13 @@ class App {
     this.history.keep();
     this.#show(name);
     this.history.push();
+    this.view.reveal?.();
   }
 
   #show(name) {
+    const focused = document.activeElement;
     if (this.view !== this.views[name]) this.view?.hide();
+    if (this.view?.root.contains(focused)) this.view.focused = focused;
     this.root.dataset.view = name;
     for (const tab of this.root.querySelectorAll("[role=tab]")) {
       const chosen = tab.dataset.view === name;
@@ -202,7 +208,15 @@ class App {
       if (chosen) document.title = name === "draw" ? PAGE : `${tab.textContent} · ${PAGE}`;
     }
     this.view.show();
+    // What had the focus is hidden now: it goes where it was when this view was left.
+    if (focused !== document.body && !focused.checkVisibility()) this.#focus(name);
     this.history.note();
+  }
+
+  #focus(name) {
+    const { focused } = this.views[name];
+    const place = focused?.isConnected && !focused.disabled ? focused : null;
+    (place ?? this.root.querySelector(`#tab-${name}`)).focus({ preventScroll: true });
   }
 
   #each(work) {
@@ -279,7 +293,9 @@ const NO_ENGINE =
  */
 export function start(root, props, server = null) {
   const notices = [props.notice];
-  const trouble = new Trouble(root.querySelector(".trouble"));
+  const trouble = new Trouble(root.querySelector(".trouble"), () =>
+    root.querySelector("[role=tab][aria-selected=true]")?.focus({ preventScroll: true }),
+  );
   let engine;
   if (isSupported()) engine = new Pool();
   else {

@@ -29,17 +29,16 @@ export class Player {
     this.playing = true;
     let last = null;
     const frame = (now) => {
-      if (!this.playing) return;
       const elapsed = last === null ? 0 : (now - last) / 1000;
       last = now;
       this.position += (elapsed * this.speed * this.total) / SECONDS_AT_1X;
       if (this.position >= this.total) this.#stopAt(this.total);
       else {
         this.tick();
-        requestAnimationFrame(frame);
+        this.frame = requestAnimationFrame(frame);
       }
     };
-    requestAnimationFrame(frame);
+    this.frame = requestAnimationFrame(frame);
     this.tick();
   }
 
@@ -62,6 +61,7 @@ export class Player {
   }
 
   #stopAt(position) {
+    cancelAnimationFrame(this.frame);
     this.playing = false;
     this.position = position;
     this.tick();

@@ -48,6 +48,7 @@ class Rival {
 
   close() {
     this.closed = true;
+    this.work.close();
     this.app.engine.cancel(this.kind, LANE);
     this.holder.replaceChildren();
   }

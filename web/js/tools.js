@@ -30,8 +30,12 @@ export class Tools {
 
   /** Show what can be undone and redone, whether the pen erases, and the temperature. */
   show({ past, future }, { erase, temperature }) {
-    this.buttons.undo.disabled = !past.length;
-    this.buttons.redo.disabled = !future.length;
+    const { undo, redo } = this.buttons;
+    const focused = document.activeElement;
+    undo.disabled = !past.length;
+    redo.disabled = !future.length;
+    if (focused === undo && undo.disabled) redo.focus(); // one of the two can be pressed
+    if (focused === redo && redo.disabled) undo.focus();
     setAttribute(this.buttons.eraser, "aria-pressed", String(erase));
     this.temperature.value = temperature;
     setText(this.temperature.parentElement.querySelector("output"), String(temperature));

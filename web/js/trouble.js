@@ -9,11 +9,11 @@ const LONGEST_WAIT_MS = 30_000;
 export class Trouble {
   #told = new Map(); // a sentence for each task that waits
   #wake = new Set(); // ends the wait of each
-  #watchers = [];
+  #watchers = new Set();
 
-  /** `notice` holds the sentence and the button. */
-  constructor(notice) {
-    this.notice = notice;
+  /** `notice` holds the sentence and the button; `over()` is called when they go while they have the focus. */
+  constructor(notice, over) {
+    Object.assign(this, { notice, over });
     notice.querySelector("button").addEventListener("click", () => this.retry());
     addEventListener("online", () => this.retry());
   }
@@ -23,9 +23,10 @@ export class Trouble {
     return this.#told.size > 0;
   }
 
-  /** `changed()` is called when trouble comes, changes or goes. */
+  /** `changed()` is called when trouble comes, changes or goes. @returns {() => void} what ends that */
   watch(changed) {
-    this.#watchers.push(changed);
+    this.#watchers.add(changed);
+    return () => this.#watchers.delete(changed);
   }
 
   /**
@@ -76,8 +77,10 @@ export class Trouble {
       this.retry();
     }
     const sentences = [...new Set(this.#told.values())].join(" ");
+    const focused = this.notice.contains(document.activeElement);
     this.notice.hidden = !sentences;
     this.notice.querySelector("span").textContent = sentences;
+    if (focused && !sentences) this.over();
     for (const changed of this.#watchers) changed();
   }
 }

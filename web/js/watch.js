@@ -60,6 +60,17 @@ export class WatchView {
     this.player.pause();
   }
 
+  /** The digit comes in sight, and space plays and pauses. */
+  enter() {
+    this.#button("play").focus({ preventScroll: true });
+    this.reveal();
+  }
+
+  /** The digit comes in sight. */
+  reveal() {
+    this.root.querySelector(".screen").scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
+
   repaint() {
     this.#paint();
   }
@@ -98,7 +109,7 @@ export class WatchView {
     this.player.pause();
     const { freehand } = request;
     const trace = await this.work.run(this.#newest("trace", request), COMING);
-    if (!trace) return;
+    if (!trace || this.app.view !== this) return; // it is asked for again when the view is opened
     this.asked = null;
     this.trace = { ...trace, freehand };
     this.app.history.note();

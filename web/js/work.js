@@ -13,7 +13,7 @@ export class Work {
    */
   constructor(trouble, results, words) {
     Object.assign(this, { trouble, results, words });
-    trouble.watch(() => this.#show());
+    this.close = trouble.watch(() => this.#show()); // ends it
   }
 
   get busy() {
