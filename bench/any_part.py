@@ -104,6 +104,8 @@ ROWS: dict[str, Mask] = {
         ink, generator, sides=True
     ),
 }
+# Two of each kind are shown in the picture.
+SHOWN_DIGITS = {name: (k % 10, (k + 5) % 10) for k, name in enumerate(ROWS)}
 COLUMNS = ("raster", "q", "gap", "ess", "head", "ceiling", "ece", "completed", "unfinished")
 
 
@@ -230,7 +232,8 @@ def measure(
         "completed": share(reading.digit == labels),
         "unfinished": share(unfinished),
     }
-    return figures, picture_row(sampler, levels, given, freehand, args.seed)
+    digits = [int((labels == label).int().argmax()) for label in SHOWN_DIGITS[name]]
+    return figures, picture_row(sampler, levels[digits], given[digits], freehand, args.seed)
 
 
 def against_exact(
@@ -268,9 +271,9 @@ def as_ink(levels: Tensor, model: PixelCNN) -> Tensor:
 
 
 def picture_row(sampler: Sampler, levels: Tensor, given: Tensor, freehand: bool, seed: int) -> Any:
-    """Of two digits the given part, and 16 completions each: (2 * 30, 17 * 30, 3) bytes."""
+    """Of some digits the given part, and 16 completions each: (N * 30, 17 * 30, 3) bytes."""
     lines = []
-    for k in (torch.arange(2) * len(levels) // 2 + 3) % len(levels):
+    for k in range(len(levels)):
         x, m = levels[k : k + 1], given[k : k + 1]
         done = sampler.complete(x, given=m, count=SHOWN, freehand=freehand, seed=seed)
         tiles = [_tile(x, m, sampler.model, hidden=True)]

@@ -326,13 +326,13 @@ def test_training_pushes_what_it_fitted(hub, monkeypatch, tmp_path, capsys):
     noise = torch.randint(256, (6, 1, 28, 28), generator=torch.Generator().manual_seed(0))
     images = Images(noise.to(torch.uint8), torch.arange(6))
     monkeypatch.setattr(train, "load_images", lambda *arguments: images)
-    flags = "--epochs 2 --batch-size 3 --inner-dim 4 --dilations 1 --device cpu --lr 0.125"
+    flags = "--epochs 2 --batch-size 3 --inner-dim 4 --dilations 1 --device cpu --lr 0.03125"
     run = tmp_path / "run"
     train.main([*flags.split(), "--out", str(run), "--push-to-hub", "someone/fitted"])
     assert f"Pushed: {hub.url}/someone/fitted\n" in capsys.readouterr().out
     repo = hub.repos["models/someone/fitted"]
     assert repo.files()["model.safetensors"] == (run / "best/model.safetensors").read_bytes()
-    assert json.loads(repo.files()[TRAINING])["stages"][0]["settings"]["lr"] == 0.125
+    assert json.loads(repo.files()[TRAINING])["stages"][0]["settings"]["lr"] == 0.03125
     assert "not evaluated" in card(repo).text
     assert set(repo.files()) >= {LOG, "loss.png", "samples.png", "samples-epoch-002.png"}
     train.main(

@@ -196,8 +196,11 @@ def _training(model: PixelCNN, record: Record, weights: Path) -> str:
     if record.losses:
         best = min(record.losses, key=lambda entry: entry[key])
         given = " given the class" if model.num_classes else ""
+        last = record.trained[-1].settings if record.trained else None
+        parts_alone = (last or {}).get("objective") == "any-part"
+        what = "nats of an image's missing pixels" if parts_alone else "nats per image"
         parts.append(
-            f"The lowest validation loss in `{LOG}` is {best[key]:.2f} nats per image{given}, after epoch"
+            f"The lowest validation loss in `{LOG}` is {best[key]:.2f} {what}{given}, after epoch"
             f" {best['epoch']} of {record.losses[-1]['epoch']}."
         )
     run = run_of(weights)

@@ -7,8 +7,11 @@ const KINDS = { train: "cool", validation: "warm" };
 
 const value = (entry, kind) => entry[`${kind}_nats_per_image`];
 
-/** @param {object[]} history the epochs of log.jsonl that have both losses */
-export function lossCurves(history) {
+/**
+ * @param {object[]} history the epochs of log.jsonl that have both losses
+ * @param {boolean} parts whether they are losses of missing pixels
+ */
+export function lossCurves(history, parts) {
   const all = history.flatMap((entry) => Object.keys(KINDS).map((kind) => value(entry, kind)));
   const first = value(history[0], "train"); // from random weights: it would flatten all that follows
   const [low, high] = [Math.min(...all), Math.max(...(all.length > 2 ? all.slice(1) : all))];
@@ -29,7 +32,8 @@ export function lossCurves(history) {
     <text x="${WIDTH - PAD}" y="${HEIGHT - 8}" text-anchor="end">${history.at(-1).epoch}</text>
   </svg>`;
   const off = first > high ? ` Training began at ${first.toFixed(1)}, above what is shown.` : "";
-  const caption = `Loss in nats per digit: training (cool), validation (warm).${off}`;
+  const unit = parts ? "nats of a digit's missing pixels" : "nats per digit";
+  const caption = `Loss in ${unit}: training (cool), validation (warm).${off}`;
   chart.append(make("figcaption", { textContent: caption }));
   return chart;
 }

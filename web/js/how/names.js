@@ -18,6 +18,7 @@ const NAMES = {
   validation_nats_per_image: "Nats per digit of the validation set",
   classes: "Told which digit",
   epochs: "Epochs",
+  objective: "Learned",
   optimizer: "Optimizer",
   freehand: "Share of free-hand digits",
   seed: "Seed",
@@ -31,6 +32,8 @@ const VALUES = {
   bf16: "bfloat16 in products, sums in 32 bits",
   test: "test set",
   validation: "validation set",
+  likelihood: "whole digits",
+  "any-part": "to complete any part; whole digits as before",
   adam: "Adam",
   muon: "Muon, and Adam for the rest",
 };

@@ -45,7 +45,7 @@ async function tell(models, name) {
   if (metrics)
     parts.push(heading("Measured"), table(Object.entries(parseJson(metrics, "metrics.json"))));
   if (stages.length) parts.push(heading("Trained"), stagesTable(stages));
-  if (history.length) parts.push(lossCurves(history));
+  if (history.length) parts.push(lossCurves(history, ofParts(stages.at(-1))));
   const grids = pictures(stages, history, card).map(([file, caption]) =>
     grid(models.file(name, file), caption),
   );
@@ -73,13 +73,24 @@ function table(entries) {
   return make("table", {}, make("tbody", {}, ...rows));
 }
 
-const STAGE_KEYS = ["epochs", "binarization", "freehand", "optimizer", "precision", "seed"];
+/** Whether a stage trained the conditioner alone. */
+const ofParts = ({ settings }) => settings?.objective === "any-part";
+
+const STAGE_KEYS = [
+  "objective",
+  "epochs",
+  "binarization",
+  "freehand",
+  "optimizer",
+  "precision",
+  "seed",
+];
 
 /** The runs that the weights came from, a column each, and what each reached. */
 function stagesTable(stages) {
   const runs = stages.map((_, k) => make("th", { scope: "col", textContent: `Run ${k + 1}` }));
   const head = make("tr", {}, make("td"), ...runs);
-  const value = ({ settings, epochs }, key) => (key === "epochs" ? epochs : settings[key]);
+  const value = ({ settings, epochs }, key) => (key === "epochs" ? epochs : settings?.[key]);
   const rows = STAGE_KEYS.filter((key) =>
     stages.some((stage) => value(stage, key) !== undefined),
   ).map((key) => {
@@ -95,8 +106,8 @@ function stagesTable(stages) {
     {},
     make("th", { scope: "row", textContent: nameOf("validation_nats_per_image") }),
   );
-  for (const { results } of stages) {
-    const nats = results.at(-1)?.validation_nats_per_image;
+  for (const stage of stages) {
+    const nats = ofParts(stage) ? undefined : stage.results.at(-1)?.validation_nats_per_image;
     reached.append(make("td", { textContent: nats === undefined ? "" : nats.toFixed(2) }));
   }
   return make(
