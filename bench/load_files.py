@@ -11,16 +11,15 @@ Prints a table, and one JSON line.
 import argparse
 import asyncio
 import gzip
-import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.clients import Lost
 from bench.load import Tally, repeat, show
 from bench.nginx import nginx
 from bench.page_server import ROOT, cpu_seconds
+from pixelcnn.ui.static import kept_whole, our_models, site
 
 CONNECTIONS = 6  # of a browser to a server
 PATIENCE_S = 60  # for one file
@@ -40,14 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show(result)
 
 
-def first_visit(root: Path = ROOT) -> list[str]:
-    """What the page's first visit fetches: its tags, the workers' script, the engine, and the first model."""
-    page = (root / "web" / "index.html").read_text(encoding="utf-8")
-    named = re.findall(r'<(?:link|script)[^>]*(?:href|src)="([^"]+)"', page)
-    kept = (root / "web" / "sw.js").read_text(encoding="utf-8")
-    more = re.findall(r'^  "([^"]+)",$', kept, re.MULTILINE)
-    files = dict.fromkeys(f"web/{name}" for name in ("index.html", *named, *more))
-    return [name.replace("web/../", "") for name in files]
+def first_visit() -> list[str]:
+    """What a first visit fetches: all that the views need, and the default model."""
+    return kept_whole(site(our_models()))
 
 
 async def load(port: int, wanted: dict[str, bytes], clients: int, seconds: float) -> dict[str, Any]:

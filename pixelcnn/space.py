@@ -18,7 +18,7 @@ from typing import Any
 from pixelcnn.refusals import extra, one_sentence
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
 from pixelcnn.store.names import HUB
-from pixelcnn.ui.preview import with_picture
+from pixelcnn.ui.static import our_models, site
 
 with extra("hub"):
     from huggingface_hub import HfApi, SpaceCardData
@@ -42,22 +42,7 @@ PAGE_FILES = (
     "weights/*/*.png",
     "weights/*/*.safetensors",
 )
-STATIC_FILES = (
-    "LICENSE",
-    "docs/api.md",  # the page links to it
-    "index.html",
-    "web/*.*",
-    "web/css/*",
-    "web/engine/*.js",
-    "web/engine/*.wasm",
-    "web/js/*",
-    "web/vendor/**/*",
-    "weights/*/*.json",
-    "weights/*/*.jsonl",
-    "weights/*/*.md",
-    "weights/*/*.png",
-    "weights/*/*.safetensors",
-)
+STATIC_FILES = ("LICENSE", "docs/api.md")  # beside the page, which links to them
 # Of the card. `sdk_version` is that of the pinned gradio.
 METADATA: dict[str, Any] = {
     "title": "PixelCNN draws digits",
@@ -146,17 +131,11 @@ def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path 
     }
     files["README.md"] = space_card(repo_id, hardware, weights).encode()
     if static:
-        for name in ("index.html", "web/index.html"):
-            files[name] = _addressed(ROOT / name, repo_id).encode()
+        picture = f"{_resolve(repo_id)}/web/preview.png"
+        files |= site(our_models(), space=repo_id, picture=picture)
     else:
         files["requirements.txt"] = requirements(hardware).encode()
     return files
-
-
-def _addressed(page: Path, repo_id: str) -> str:
-    """The page of a static Space: it knows the Hub's page around it, and where its picture is."""
-    text = page.read_text(encoding="utf-8").replace("<html ", f'<html data-space="{repo_id}" ', 1)
-    return with_picture(text, f"{_resolve(repo_id)}/web/preview.png")
 
 
 def _resolve(repo_id: str) -> str:

@@ -118,6 +118,33 @@ def visit(tab):
 
 
 @pytest.fixture
+def newcomer(tab):
+    """A new browser, which keeps service workers. Returns what opens an address in a tab of it."""
+    context = tab.context.browser.new_context()
+    context.set_default_timeout(WAIT_MS)
+    errors = []
+
+    def open_page(address):
+        page = new_page(context)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector(".pixelcnn[data-view]")
+        return page
+
+    yield open_page
+    context.close()
+    assert errors == []
+
+
+def keep(page):
+    """Until the page is kept for when there is no network."""
+    page.evaluate(
+        """navigator.serviceWorker.ready.then(({ active }) => active.state === "activated" ||
+          new Promise((done) => { active.onstatechange = done; }))"""
+    )
+
+
+@pytest.fixture
 def no_simd(tab):
     """A browser that lacks WebAssembly SIMD."""
 

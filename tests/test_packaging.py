@@ -14,6 +14,7 @@ from packaging.version import Version
 
 import pixelcnn
 from tests.lowest import lowest
+from tests.page_names import named
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -151,6 +152,8 @@ def test_an_installed_package_has_its_commands_its_page_and_its_models(tmp_path)
     expected |= {"pixelcnn" / p.relative_to(source) for p in page if p.is_file()}
     assert Path("pixelcnn/web/engine/engine.wasm") in expected
     assert expected <= brought
+    named_files = {name for name in named()[0] if name.startswith(("web/", "weights/"))}
+    assert named_files == {name for name in named_files if Path("pixelcnn") / name in brought}
 
     answer = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r})\n{PROBE}"],

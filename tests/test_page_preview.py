@@ -51,7 +51,7 @@ def test_a_static_space_names_its_picture_and_its_page_on_the_hub(tmp_path):
         page = (tmp_path / "new" / name).read_text()
         base = f"https://huggingface.co/spaces/{SPACE}/resolve/main/"
         assert assert_ours(page) == f"{base}web/preview.png"
-        assert f'data-space="{SPACE}"' in page
+    assert f'data-space="{SPACE}"' in page
     assert (tmp_path / "new" / "web" / "preview.png").is_file()
 
 

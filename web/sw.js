@@ -1,77 +1,228 @@
-// Keeps the page for when there is no network. With one, every file comes from there, so that a new version
-// is there at the next visit; without, or where it stalls, from what was kept.
+// Keeps one version of the page, whole. It opens without a network, and asks for no file twice.
+//
+// A version is what the two lists below say, and its cache has the name of their hash. A new version is fetched
+// beside the one in use. It takes over when no tab shows the old one any more (js/early.js), so that files of two
+// versions never meet. A cache that cannot be written, or read, costs nothing but time: the server is asked.
 
-const KEPT = "pixelcnn";
-const STALLED_MS = 4000;
-// What no tag of index.html names: what is loaded when it is asked for first, the workers' script, the engine, and the
-// model that the page opens with.
-const MORE = [
-  "index.html",
-  "css/how.css",
-  "css/tour.css",
-  "js/how/article.js",
-  "js/how/beat.js",
-  "js/how/blocks.js",
-  "js/how/dom.js",
-  "js/how/draft_picture.js",
-  "js/how/losses.js",
-  "js/how/names.js",
-  "js/how/nats.js",
-  "js/how/rows.js",
-  "js/how/sentences.js",
-  "js/how/sight.js",
-  "js/how/stepper.js",
-  "js/how/subject.js",
-  "js/how/training.js",
-  "js/how/view.js",
-  "js/rival.js",
-  "js/tour.js",
-  "engine/worker.js",
-  "engine/engine.wasm",
-  "../weights/binary/config.json",
-  "../weights/binary/model.safetensors",
-];
-const IF_THERE = "../weights/binary/typicality.json";
+// What every view needs. The lists are written by `python -m pixelcnn.ui.static`.
+const WHOLE = {
+  "css/access.css": "sha256-NI0xQLBrZchLbgPA47K8VhzLgp99hvbBoKUrqbT4OYI=",
+  "css/bars.css": "sha256-k8s80H2pDsH6HFLyyRxsUdHpec281G9JKgelFVVBYjQ=",
+  "css/base.css": "sha256-3ibZwr3Er2vytkNGWFWs3/ojX08D+/Oiq/Mmbnk0Tsc=",
+  "css/compare.css": "sha256-jZ1wsmY2I0qbEMQr9f3chnJoqMEhH6BlHK0LnOxRMuE=",
+  "css/draw.css": "sha256-yjLWBn104EiGLwx8ojJ0QcWEMIOakt2Q8vK64d0bjg0=",
+  "css/how.css": "sha256-anaMYOGi6NFFz514vSWncXM5KbplKHesPgfq1NN106Q=",
+  "css/page.css": "sha256-ySiFUCooH4cCXWm9bZSV7MBYsctYE+9PIA1geBloAMc=",
+  "css/sample.css": "sha256-kbk+/988c49hz2MzNz19i0RWR9IxUmnCIqu3rGws09U=",
+  "css/tour.css": "sha256-JL0uekScZ4SxwfDPaBGATF32oIkHsJTqflT4gmDjyyY=",
+  "css/watch.css": "sha256-AAXndD6ZXarWTpd//SbD39WrSqvruhl2+GmQACgbtmI=",
+  "engine/engine.js": "sha256-yEnYwtHdiaHYNZ5o6w16tYyF8k+ux0uLAhNE7aUe6dM=",
+  "engine/engine.wasm": "sha256-bDQ1QSsrPFvNzp9uDRORJAG/ozdOCDEoR3/2EH6yom0=",
+  "engine/mixture.js": "sha256-TnRZ7s7i8GcFTpEHSgx0e1JirmZwOEs/0bQ5SCnaSR8=",
+  "engine/pool.js": "sha256-YNhJkQhZaOYQhwm4L3Syb13wiM+tzkjYHxKzz88cDu4=",
+  "engine/requests.js": "sha256-Ph0devynTQP5vyCxdTmDMHXIrvmlElsBzT3sMgxlLig=",
+  "engine/tensors.js": "sha256-0mK5j20BFdahRRAtkB/K97lRPhcdG+PIBzSWKkxlgTI=",
+  "engine/typicality.js": "sha256-hMj7sAP9uQfZCnVojGw8RB/tXV+K+1tWQcl9pK/JiGI=",
+  "engine/worker.js": "sha256-RI83OZ0Wv5fP/qMLdTRKj9a/R8nookeZN4kP1W7Dddg=",
+  "icon-512.png": "sha256-mOcmuLmNtu4cYpBCGgRb2VQWuGM+J7KV/BxM9XICkoI=",
+  "icon.svg": "sha256-jBvfxpDQzS/ZWs8dAstr66oVewOYbA4Zcpizzhg+2sU=",
+  "index.html": "sha256-i7e3XKUmQqa4fVDHNtWZ9M9ioZcXa/RLDRBxzr1Wj4Y=",
+  "js/animation.js": "sha256-eCySsdLAwTF7EF3LGq2Mhxzbl+2BaFSwDHQGyzrR8Y8=",
+  "js/announcer.js": "sha256-3NTLAkty6qGWyjLGvCFxhOo3GU9Q8pYbHemCNWpvuBY=",
+  "js/bars.js": "sha256-AJ7tH+TJZGtFAxylpnwes4pCXT2H2bZ4JA/yOneevTM=",
+  "js/choice.js": "sha256-6j5ABASlr7eOp1I+tiaQo483jm+xUafXsGKlmUSFQf0=",
+  "js/compare.js": "sha256-yZxWWAua/jINS6u0Jyw6CfOz5PuBrRdFSGGTAw9Mo98=",
+  "js/completions.js": "sha256-c6TIruDFXskgd3TwI0r8yhl7uaVdXPuDfSVMXsWrbm8=",
+  "js/cursor.js": "sha256-g1689rhNiut3vyaNsfYLESx3hs/I5B1nnvkZIzmlafI=",
+  "js/curve.js": "sha256-Q3AI3a3KAZioRv0NC//GysEx50scVniw5CTLgJK/8bQ=",
+  "js/divider.js": "sha256-+63tjneDMLoDRkDXwRrpD0RDuGxvbLRzMDKhCez2TGM=",
+  "js/draw.js": "sha256-ej/RRimBpeDXyPaGFZ5PdZ0LOVwfLuKJkPNmbDu/riU=",
+  "js/field.js": "sha256-pi13t8e4ysyeGMBVfWGqaryPyCjxJHuVyiCU2WCuzq0=",
+  "js/fullscreen.js": "sha256-vmT7IqV3mUdrNPjmqVMJ4KPr3kSVXp6YfOmM8N9Ckok=",
+  "js/grid.js": "sha256-LzQp8HvF6iA67wqNy0K9IgUFi424QyNWvofo95pRI4Y=",
+  "js/history.js": "sha256-k1aX054xWuBiqZ1Zkgp4MkTxwQMTze2hrMtIp7nxsi0=",
+  "js/how.js": "sha256-9z9oyTxzZ+5GpmLu+1MPUSsBUMagQGPaHNYhTNEU/Ys=",
+  "js/how/article.js": "sha256-SUqnqY43gNJcslpf7K/3Ld5PKcrnbhkAqH8C+GXX1EM=",
+  "js/how/beat.js": "sha256-iVJ/gOpfF669tXoB1KLOqkhqiOkA8DMLMsOJJTUT2x0=",
+  "js/how/blocks.js": "sha256-0ZHG79mRVb3GNB6KG2MFBstZsfXqBQ+KJuZGmbO2kPY=",
+  "js/how/dom.js": "sha256-fnKQ6wBgLVfRzBuhzrxYScosotrzE4sogXIU+WpOQ6U=",
+  "js/how/draft_picture.js": "sha256-Z+tJScSE7ymaNvEK+Q2uW04UFv/O5VZBuOkyi+LNiHI=",
+  "js/how/losses.js": "sha256-LhX+nFO68M+avEebqj76NEjnzJe9+8J8ohVaDtl1olI=",
+  "js/how/names.js": "sha256-GqqlW1KM5Wvc0rpHyTkaWuMsuu40RpOiGyfnMZvQGd4=",
+  "js/how/nats.js": "sha256-RpVYW15XCRyRtIlFaLinjFLeIiuYGBQYgkyX2H7TbhA=",
+  "js/how/rows.js": "sha256-lL3cQeigAduKxLOqYFYfn0Y9Y/fUdPPABgGdomOrZ2c=",
+  "js/how/sentences.js": "sha256-iRhmGrcdJQwHwIyvYfyBdOG+Zuy+BrHuDuLORZtl4kU=",
+  "js/how/sight.js": "sha256-4kzQ0Iu341L0PAYVzvWq/6eRpCIRV/7nE0gB+hhL32M=",
+  "js/how/stepper.js": "sha256-PZUuqQzfik5+jq3ctdzcYExtvekGSRyVjgxk+WnRFb0=",
+  "js/how/subject.js": "sha256-zbbz7+gA1QMffxoZiCYlTsoBAndBdSWo1HXiYMwQwzU=",
+  "js/how/training.js": "sha256-QLMPJSwuXfQjPbo1Zqze8w5OGwzXbOT3YwmF1Mx79kU=",
+  "js/how/view.js": "sha256-MqbrSJJTGQqAB8emDRCrSSYBffuc+bJ0aQTRB9WYOOs=",
+  "js/ink.js": "sha256-QGlw1feXtDDs0VjIxC3/BD3DgNX2uoEvKq3bTWgdwow=",
+  "js/keyboard.js": "sha256-33TSPpdBm+vjxn7nm2zPot1jt7UKlfmzLMrQs64/Tq4=",
+  "js/later.js": "sha256-a4bd0z42NGy29NIViYm7az4f89IJbeFISNi6vm8gYnU=",
+  "js/link.js": "sha256-M4K46Smi5IYW+Zg3gmPrgKaSYZ3ymE+MvgfYE6a7C7U=",
+  "js/main.js": "sha256-P9jIRZUobVO5pMvxEoCyXgMSHvhXD+ifdFsSnKa9UjY=",
+  "js/models.js": "sha256-17sQ9hnMpvpUzw4IL8MDmQWmpLxsxn/hoNS1263cijA=",
+  "js/newest.js": "sha256-x2gB/uYdsaqNIS87Rqr4Rpmu0ik/SGiCbaKssXWAt0Y=",
+  "js/pad.js": "sha256-kcW83vpHkArpq+qSCWTowNSK4nmCLyzaeedc19duX80=",
+  "js/picture.js": "sha256-bs8uBF63TBNXwAgQRHS5jzGsh9wNot7IcUdHMhVcMg0=",
+  "js/player.js": "sha256-h9a4uhmxnD6H2j5MYtoPABuyR1rzSWLH71rZ/c9nHBE=",
+  "js/posterior.js": "sha256-UEkoSJlFun63BcITptuM7VX16m/ceNKF43SfhdveBWQ=",
+  "js/presets.js": "sha256-PSQ5V1wE4B/Qe0i9hQS5DGudJGKBk/ORhjjlxLzSN+o=",
+  "js/raster.js": "sha256-Vv42W5nt1Kl240ysmN5EsU4chyw4wgd2syaDvjciJws=",
+  "js/rival.js": "sha256-wZVveDDCtJDqMg0UOfBvh3VvXhaHZPlpoB4Ck9ZYoIM=",
+  "js/sample.js": "sha256-Oi1QFkvO1+SAH8mg+uhJ7fah/K7ItZquTHpHoNWKfx0=",
+  "js/save.js": "sha256-TDSOZmZkCnfLkVIQkLXF5Ttb4Ujo2fQ5LrKW91skM8c=",
+  "js/server.js": "sha256-8urnoPeD3BJsl3chCyjKtij/i6Ojq2JuMm7YhN7lXwI=",
+  "js/starts.js": "sha256-HPY0czvh2wJThVeiDsPD7EZ+eMIeyyEDOU4jz2+aJmA=",
+  "js/static.js": "sha256-oGp2u6gguJY5vnXzDIegsGjo/FjdQ13+ruLVeoQF+q4=",
+  "js/tools.js": "sha256-616GsQT7KraxhKKuuuy5uOYEW6dEyBHSyVF8jmMIxpM=",
+  "js/tour.js": "sha256-XCDgSADwJfBaw8Gp0yPIx4yL0rm1aewPLTgSW3XLB90=",
+  "js/trouble.js": "sha256-MGvC6ieZH3R3Fbq8rOAMzA9N6waDUQnP3dqzkVhnq8Q=",
+  "js/watch.js": "sha256-WjGoCZ0dXOwBDT5/08hpMjRgb1gGeKbbK7ZkQjF3D1c=",
+  "js/ways.js": "sha256-qQXRwSjtdgeOPiyk+926KIadRJdNy6VkUJoFwyeVI1I=",
+  "js/words.js": "sha256-l1nRGkzCi+PDQRN7uNxrVUoFNCMEqiEX3mExnqpvZU4=",
+  "js/work.js": "sha256-Uy8e3ok8fYkINYgoWWKfCp23lqk/nB1cHws0l6a1cyM=",
+  "manifest.webmanifest": "sha256-1hTOXe8GdZoxh8W0ynF3p5hRsA2RssEPNqmvL9igS4c=",
+  "vendor/gifenc/gifenc.esm.js": "sha256-IXdhJEN5JTulgVUQ0wSKT7H0xNvp+1Glz7/ibzTuwJM=",
+  "../weights/binary/config.json": "sha256-D24XgVQ8CgUoCYlS5U3l05Vkz2Eq8hsuOQs5fWbKz4A=",
+  "../weights/binary/model.safetensors": "sha256-IAADT6mCvm38JINyM7a4DO5D4hkBazkASuF/Uk3XBXc=",
+  "../weights/binary/typicality.json": "sha256-FC9imCqBHj5n/D/8IfgISW7DHHV5tDnPGuFKYFJpgZ8=",
+};
+// What is kept once it was asked for.
+const LATER = {
+  "../weights/binary/README.md": "sha256-A5ykySTAeN8H4kGpuAeKozQSHqZeHH1xLb5KQ72kz08=",
+  "../weights/binary/log.jsonl": "sha256-jhrsRXzIlBISNLiXGpwvNa+8Dsy3erbHF5d10ldTsdQ=",
+  "../weights/binary/metrics-50.json": "sha256-Yz3n9VBoOPq/kbSQVfJSD30V9OzrUMwgP+2s3A11gwc=",
+  "../weights/binary/metrics.json": "sha256-7thmcdK9zQ/r0L1XWEW0pi38O8jldhUdgnFljzNWft4=",
+  "../weights/binary/training.json": "sha256-QBInhR/Rm4OvXdzMRkF4uygaji0A083IOqAzLCL6Xdc=",
+  "../weights/gray/README.md": "sha256-k87qd7un3IM12UO1YkvUt9jiveYuWzdP4Erki3FcMJQ=",
+  "../weights/gray/config.json": "sha256-fCQ1vFsHK24njKdIqngZoUbBXbCw6I89yIgMNNCMBCs=",
+  "../weights/gray/log.jsonl": "sha256-t64hGaTn5ZH42agzGMZ3/oXb+sqynMyCdHR3F2/e8pw=",
+  "../weights/gray/metrics-50.json": "sha256-bt1kaqZfBITLvZoiXY7ITWpcUmZo7OOs9pdErVNRFJE=",
+  "../weights/gray/metrics.json": "sha256-H2uP9LfjWKzeUMLiaTclQr7vpOxDPgLbEZ6GE9z+MuM=",
+  "../weights/gray/model.safetensors": "sha256-aO/OwHWeTdX0mLJ6HIzVkbjh+n67HKcC1cYa7Fq8wVM=",
+  "../weights/gray/training.json": "sha256-k1q5r4EeeQjOwIrLcJpppPBO3UjZ3kbMAkp2whlqtKw=",
+  "../weights/gray/typicality.json": "sha256-rPzOEVK75bnpQL4alTdSi8WiOzfc2/hZrctQMtWEZEA=",
+  "../weights/residual/README.md": "sha256-zBXooFOFQqBFP2wOfvl29zDkUY1ev8EH1RJi4/jnNXo=",
+  "../weights/residual/config.json": "sha256-uo+Pwd5dC3G6cpC8UXkYGz5nDH0J7iHXJ3LE0H7yDms=",
+  "../weights/residual/log.jsonl": "sha256-8kMyJA1sjMGSdC6lHRIbn/v58VFF/lr0L7NQtsU5UrI=",
+  "../weights/residual/metrics-50.json": "sha256-xEMSh3cNOLSKIJ3pGzjKiOC42y5LW+YMs2F9x7r6obc=",
+  "../weights/residual/metrics.json": "sha256-1RSbjUR0pDLQMEBYLuW5fZYopvN7AIZjO1LYOWi2DJk=",
+  "../weights/residual/model.safetensors": "sha256-3lwwBjET8IzDOZlwO2kqCdQwUL0CweDK+PoafrefN0Q=",
+  "../weights/residual/training.json": "sha256-/twIp/7eIQnkeB1/QP1ewLOmQFEsLOPwQGL09gnh/g8=",
+  "../weights/residual/typicality.json": "sha256-+LZJRJJBjmqZuw2ESNq6cYwgV4GxUwXnTnIAyEzhW8c=",
+};
 
-/** Fetch and keep the page, all scripts and styles that it names, and one model. */
-async function keepAll() {
-  const page = await (await fetch("index.html")).text();
-  const tags = page.matchAll(/<(?:link|script)\b[^>]*\b(?:href|src)="([^"]+)"/g);
-  const named = Array.from(tags, ([, file]) => file);
-  const cache = await caches.open(KEPT);
-  await cache.addAll([...new Set([...MORE, ...named])]);
-  await cache.put(IF_THERE, await fetch(IF_THERE)); // that it is missing is kept, too
+const HASHES = { ...WHOLE, ...LATER };
+const PAGE = "index.html";
+const MINE = `pixelcnn ${self.registration.scope} `; // other pages of this server have caches, too
+const BEFORE = "pixelcnn"; // the cache of earlier workers
+const NAME = hashOf(new TextEncoder().encode(JSON.stringify([WHOLE, LATER]))).then(
+  (hash) => MINE + hash,
+);
+
+const addressOf = (file) => new URL(file, self.location.href).href;
+const FILES = new Map(Object.keys(HASHES).map((file) => [addressOf(file), file]));
+for (const place of ["./", "index"]) FILES.set(addressOf(place), PAGE);
+
+async function hashOf(bytes) {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return `sha256-${btoa(String.fromCharCode(...hash))}`;
 }
 
-async function fromNetwork({ url }) {
-  const answer = await fetch(url, { cache: "no-cache" }); // what has not changed is not sent again
-  const [address] = url.split("?"); // settings are for the page alone
-  if (answer.ok) await (await caches.open(KEPT)).put(address, answer.clone());
-  return answer;
+/** The answer for the cache if it is of this version; null if not. Hosts may add to a page, so any is taken. */
+async function checked(file, response) {
+  if (!response?.ok) return null;
+  const bytes = await response.arrayBuffer();
+  if (file !== PAGE && (await hashOf(bytes)) !== HASHES[file]) return null;
+  const headers = new Headers(response.headers);
+  for (const name of ["content-encoding", "content-length", "vary"]) headers.delete(name);
+  return new Response(bytes, { headers }); // not marked as redirected: a navigation would refuse it
 }
 
-async function answer(request) {
-  const network = fromNetwork(request);
-  const stall = new Promise((done) => setTimeout(done, STALLED_MS));
-  const first = await Promise.race([network.catch(() => null), stall]);
-  return first ?? (await kept(request)) ?? network;
+/** A file of this version: from an earlier cache, the browser's own, or the server. */
+async function fetched(file) {
+  const tries = [
+    () => fetch(file), // the page has just fetched most of them
+    () => fetch(file, { cache: "reload" }),
+  ];
+  if (file === PAGE) tries.shift();
+  for (const attempt of tries) {
+    const answer = await checked(file, await attempt());
+    if (answer) return answer;
+  }
+  throw new Error(`The server has another ${file} than this version of the page.`);
 }
 
-async function kept(request) {
-  const file = await caches.match(request, { ignoreSearch: true });
-  return file ?? (request.mode === "navigate" ? caches.match("index.html") : undefined);
+/** Fetch all that is missing; and keep what earlier versions were asked for, where it is the same. */
+async function fill() {
+  const name = await NAME;
+  const begun = await caches.has(name);
+  const cache = await caches.open(name);
+  const fetchMissing = async (file) => {
+    if (!(await cache.match(file))) await cache.put(file, await fetched(file));
+  };
+  const takeOver = async (file) => {
+    const same = await checked(file, await caches.match(file));
+    if (same) await cache.put(file, same);
+  };
+  try {
+    await Promise.all([
+      ...Object.keys(WHOLE).map(fetchMissing),
+      ...Object.keys(LATER).map(takeOver),
+    ]);
+  } catch (error) {
+    if (!begun) await caches.delete(name);
+    throw error; // no such worker, then: the page goes on with the one before, or none
+  }
 }
 
-self.addEventListener("install", (event) => {
-  self.skipWaiting();
-  event.waitUntil(keepAll());
+async function forget() {
+  const name = await NAME;
+  const old = (each) => each === BEFORE || (each.startsWith(MINE) && each !== name);
+  await Promise.all((await caches.keys()).filter(old).map((each) => caches.delete(each)));
+}
+
+/** A file that is kept; undefined if it is not, or storage fails. */
+async function kept(file) {
+  return caches.match(addressOf(file), { cacheName: await NAME }).catch(() => undefined);
+}
+
+async function keep(file, response) {
+  const answer = await checked(file, response);
+  if (answer) await (await caches.open(await NAME)).put(file, answer);
+}
+
+async function answer(event, file) {
+  const known = await kept(file);
+  if (known) return known;
+  const response = await fetch(event.request); // as it is: a navigation follows redirects itself
+  if (response.ok && file !== PAGE) {
+    // What cannot be kept is asked for again.
+    event.waitUntil(keep(file, response.clone()).catch(() => undefined));
+  }
+  return response;
+}
+
+/** Whether a single tab shows the page. */
+async function isAlone() {
+  const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  return tabs.filter(({ url }) => url.startsWith(self.registration.scope)).length === 1;
+}
+
+self.addEventListener("install", (event) => event.waitUntil(fill()));
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(Promise.all([forget(), self.clients.claim()]));
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("message", (event) => {
+  event.waitUntil(isAlone().then((alone) => alone && self.skipWaiting()));
+});
 
 self.addEventListener("fetch", (event) => {
-  const { method, url } = event.request;
-  if (method === "GET" && new URL(url).origin === location.origin) {
-    event.respondWith(answer(event.request));
-  }
+  const [address] = event.request.url.split(/[?#]/); // settings are for the page alone
+  const file = event.request.method === "GET" && FILES.get(address);
+  if (file) event.respondWith(answer(event, file));
 });

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pixelcnn
 from pixelcnn.refusals import extra
 from pixelcnn.ui.descriptions import DescribedBlocks
 from pixelcnn.ui.endpoints import named_endpoint, server_function
@@ -16,14 +15,10 @@ from pixelcnn.ui.gate import Gate
 from pixelcnn.ui.preview import PreviewTags
 from pixelcnn.ui.quick_gradio import gradio as gr
 from pixelcnn.ui.service import ENDPOINTS, Service
+from pixelcnn.ui.static import WEB
 
 with extra("app"):
     from starlette.middleware import Middleware
-
-PACKAGE = Path(pixelcnn.__file__).resolve().parent
-# `web` and `weights` lie inside the package where it is installed from a wheel, beside it in a checkout.
-HOME = PACKAGE if (PACKAGE / "web").is_dir() else PACKAGE.parent
-WEB = HOME / "web"
 
 # Calls of programs wait in Gradio's queue, which forgets those that have hung up, and not in the executor's,
 # which would run them. Two of all endpoints together are handed on at a time, so that no model waits for one.

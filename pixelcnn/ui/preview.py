@@ -4,7 +4,6 @@ Programs that preview links run no scripts, and want absolute addresses, which a
 known.
 """
 
-import html
 import os
 import re
 from collections.abc import MutableMapping
@@ -14,16 +13,9 @@ from typing import Any
 from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PICTURE = re.compile(r'content="(?:web/)?preview\.png"')
-TAGS = re.compile(
-    r'<title>.*?</title>|<meta (?:name="description"|property="og:|name="twitter:)[^>]*>'
-)
+from pixelcnn.ui.static import TAGS, with_picture
+
 GRADIO_TAGS = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
-
-
-def with_picture(page: str, address: str) -> str:
-    """The page, with its picture at an absolute address."""
-    return PICTURE.sub(f'content="{html.escape(address)}"', page)
 
 
 class PreviewTags:

@@ -18,9 +18,15 @@ element.querySelector("[data-way=programs]").addEventListener("click", (event) =
   event.preventDefault();
   button("api").click();
 });
-import(`${files}${props.web}/js/main.js`).then(async ({ start }) => {
+const loaded = import(`${files}${props.web}/js/main.js`);
+loaded.then(async ({ start }) => {
   await start(element.querySelector(".pixelcnn"), { ...props, models, ways }, server);
   if (!Object.hasOwn(panels, asked)) return;
   button(asked)?.click();
   button(asked)?.click();
+});
+loaded.catch((error) => {
+  const notice = element.querySelector(".standing-notice");
+  notice.textContent = `The page's scripts do not come: reload it. (${error.message})`;
+  notice.hidden = false;
 });

@@ -10,6 +10,13 @@ start(document.querySelector(".pixelcnn"), {
   ways: { code: "../README.md", programs: "../docs/api.md" },
   space,
 });
+dispatchEvent(new Event("started")); // early.js waits for it
 
-// Once the page stands, keep it for when there is no network. A frame may not: there it needs one.
-addEventListener("load", () => navigator.serviceWorker?.register("sw.js").catch(() => null));
+// Once the page stands, keep it for when there is no network, and look for a newer version. A frame may not keep it:
+// there it needs a network.
+addEventListener("load", () => {
+  navigator.serviceWorker
+    ?.register("sw.js")
+    .then((registration) => registration.active && registration.update())
+    .catch(() => null);
+});
