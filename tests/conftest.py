@@ -24,15 +24,17 @@ os.environ.pop("HF_TOKEN", None)
 
 pytest.register_assert_rewrite("tests.page_browser")
 
-<<<<<<< HEAD
-from tests.page_browser import finger, fingers, no_simd, scripts, tab, visit  # noqa: E402 (it imports the client)
+from tests.page_browser import (  # noqa: E402 (it imports the client)
+    finger,
+    fingers,
+    newcomer,
+    no_simd,
+    scripts,
+    tab,
+    visit,
+)
 
-__all__ = ["finger", "fingers", "hub", "no_simd", "scripts", "tab", "visit"]
-=======
-from tests.page_browser import finger, newcomer, no_simd, scripts, tab, visit  # noqa: E402 (it imports the client)
-
-__all__ = ["finger", "hub", "newcomer", "no_simd", "scripts", "tab", "visit"]
->>>>>>> cf3a46b (Generate the lists of the page's files, keep one whole version in the browser, and say why a page does not start)
+__all__ = ["finger", "fingers", "hub", "newcomer", "no_simd", "scripts", "tab", "visit"]
 
 
 def pytest_collection_modifyitems(items):
