@@ -18,7 +18,7 @@ from typing import Any
 from pixelcnn.refusals import extra, one_sentence
 from pixelcnn.store.hub import HUB_ERRORS, REPO_ID, check_access, commit, explain
 from pixelcnn.store.names import HUB
-from pixelcnn.ui.static import our_models, site
+from pixelcnn.ui.static import our_models, site, write
 
 with extra("hub"):
     from huggingface_hub import HfApi, SpaceCardData
@@ -141,23 +141,6 @@ def collect(repo_id: str, hardware: str, weights: str | None) -> dict[str, Path 
 def _resolve(repo_id: str) -> str:
     """Where the files of a Space are."""
     return f"https://huggingface.co/spaces/{repo_id}/resolve/main"
-
-
-def write(files: dict[str, Path | bytes], folder: Path) -> int:
-    """Write the files into a folder that is new or empty; returns their size in bytes.
-
-    Raises:
-        ValueError: in one sentence, if the folder holds something.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is not empty: give a new folder.")
-    size = 0
-    for name, content in files.items():
-        data = content if isinstance(content, bytes) else content.read_bytes()
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-        size += len(data)
-    return size
 
 
 def upload(repo_id: str, hardware: str, weights: str | None, *, private: bool) -> str:

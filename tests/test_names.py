@@ -137,12 +137,13 @@ def test_the_page_takes_what_it_can_show_and_says_what_it_cannot(place, monkeypa
     (place / "mine" / "torn" / CONFIG).write_text("{}")
     app.make_page("mine")
     service, folders, notice = built[0]
-    assert list(service.models) == list(folders) == ["first try", "run", "stopped"]
+    assert list(service.models) == list(folders) == ["first-try", "run", "stopped"]
     of_one = "The page shows images of one channel, which those of mine/coloured are not."
     assert of_one in notice
     assert "mine/torn has no model.safetensors" in notice
     app.make_page("mine/run/last")
-    assert built[1][1:] == ({"run": Path("mine/run/last")}, None)
+    assert (list(built[1][0].models), built[1][2]) == (["run"], None)
+    assert same(built[1][0].models["run"], OTHER)
     with pytest.raises(ValueError, match=exactly(of_one)):  # and not another model instead
         app.page_on("mine/coloured")
 

@@ -1,16 +1,18 @@
 """Serve the page in Gradio: what `app.py` and `pixelcnn-app` run."""
 
 import argparse
+import atexit
 import os
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pixelcnn
 from pixelcnn.devices import THREADS_HELP, set_threads
 from pixelcnn.refusals import one_sentence
-from pixelcnn.store.folder import load_folder
-from pixelcnn.store.names import HUB, WEIGHTS, find_models
+from pixelcnn.store.names import HUB, WEIGHTS
+from pixelcnn.store.shown import find_shown
 from pixelcnn.ui.executor import ModelExecutor
 from pixelcnn.ui.page import build_page, launch_options
 from pixelcnn.ui.quick_gradio import gradio as gr
@@ -33,33 +35,14 @@ def make_page(weights: str, notice: str | None = None) -> gr.Blocks:
         OSError, ValueError: in one sentence, if there is no model that the page can show.
     """
     executor = ModelExecutor()
-    models, refusals = {}, []
-    folders = find_models(weights)
-    for name, folder in folders.items():
-        try:
-            models[name] = executor.wait_for(load_shown, folder)
-        except (OSError, ValueError) as error:
-            refusals.append(error)
-    if not models:
-        raise refusals[0]
-    notices = [*([notice] if notice else []), *map(str, refusals)]
+    holder = TemporaryDirectory(prefix="pixelcnn-")
+    atexit.register(holder.cleanup)
+    folders, models, refusals = executor.wait_for(find_shown, [weights], Path(holder.name))
     if refusals:
         print(*refusals, sep="\n", file=sys.stderr)
     executor.wait_for(pixelcnn.generate, next(iter(models.values())), 1, seed=0)
-    shown = {name: folders[name] for name in models}
-    return build_page(Service(models, executor), shown, notice=" ".join(notices) or None)
-
-
-def load_shown(folder: Path) -> pixelcnn.PixelCNN:
-    """A model that the page can show.
-
-    Raises:
-        OSError, ValueError: in one sentence, if it cannot be loaded, or has several channels.
-    """
-    model = load_folder(folder)
-    if model.config.in_channels != 1:
-        raise ValueError(f"The page shows images of one channel, which those of {folder} are not.")
-    return model
+    sentences = [*([notice] if notice else []), *refusals]
+    return build_page(Service(models, executor), folders, notice=" ".join(sentences) or None)
 
 
 def page_on(weights: str) -> gr.Blocks:

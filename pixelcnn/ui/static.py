@@ -78,7 +78,11 @@ def our_models() -> dict[str, Path]:
 
 
 def site(
-    models: Mapping[str, Path], *, space: str | None = None, picture: str | None = None
+    models: Mapping[str, Path],
+    *,
+    space: str | None = None,
+    picture: str | None = None,
+    alone: bool = False,
 ) -> Files:
     """All files of the page on these models.
 
@@ -86,6 +90,7 @@ def site(
         models: folders by name; the first is the page's default.
         space: the Space that it will run in.
         picture: absolute address of the picture that previews of a link show, where it is known.
+        alone: the repository's README.md and docs/, to which it links, do not lie beside it.
 
     Raises:
         ValueError: in one sentence, if a model's name cannot be part of an address.
@@ -102,12 +107,31 @@ def site(
     page = re.sub(r'data-models="[^"]*"', f'data-models="{" ".join(models)}"', page)
     if space:
         page = page.replace("<html ", f'<html data-space="{html.escape(space)}" ', 1)
+    if alone:
+        page = page.replace("<html ", "<html data-alone ", 1)
     if picture:
         page = with_picture(page, picture)
     files["index.html"] = _root_page(page, _text(files[FORWARD])).encode()
     files["web/index.html"] = _with_scripts(page, files).encode()
     files["web/sw.js"] = _with_lists(_text(files["web/sw.js"]), files).encode()
     return files
+
+
+def write(files: Files, folder: Path) -> int:
+    """Write the files into a folder that is new or empty; returns their size in bytes.
+
+    Raises:
+        ValueError: in one sentence, if the folder holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not empty: give a new folder.")
+    size = 0
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        size += len(data)
+    return size
 
 
 def with_picture(page: str, address: str) -> str:

@@ -2,12 +2,12 @@
 
 import { start } from "./main.js";
 
-const { weights, models, space } = document.documentElement.dataset;
+const { weights, models, space, alone } = document.documentElement.dataset;
 const folders = models.split(" ").map((name) => [name, `${weights}${name}/`]);
 
 start(document.querySelector(".pixelcnn"), {
   models: Object.fromEntries(folders),
-  ways: { code: "../README.md", programs: "../docs/api.md" },
+  ways: alone === undefined ? { code: "../README.md", programs: "../docs/api.md" } : {},
   space,
 });
 dispatchEvent(new Event("started")); // early.js waits for it
