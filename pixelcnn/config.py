@@ -5,6 +5,7 @@ The model's config travels with its weights; the run's config travels with its c
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -123,11 +124,12 @@ def _listed(names: list[str]) -> str:
     return ", ".join(name[:40] for name in names[:5])
 
 
-def _check_choices(config: _Json) -> None:
-    """Refuse a value that is none of its field's choices, and make lists tuples: the constructor as JSON."""
-    for name, hint in typing.get_type_hints(type(config)).items():
-        if typing.get_origin(hint) in (Literal, tuple):
-            object.__setattr__(config, name, _checked(name, getattr(config, name), hint))
+def _check_fields(config: _Json) -> None:
+    """Refuse a value that is not of its field's type, and make lists tuples: the constructor as JSON."""
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = _checked(field.name, getattr(config, field.name), hints[field.name])
+        object.__setattr__(config, field.name, value)
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -165,7 +167,7 @@ class ModelConfig(_Json):
     LATER: ClassVar = ("conditioner_dim", "conditioner_dilations")
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        _check_fields(self)
         binary = self.likelihood == "bernoulli"
         _require(2 <= self.levels <= 256, f"levels must be 2 to 256, got {short(self.levels)}.")
         _require(
@@ -200,7 +202,8 @@ class ModelConfig(_Json):
 RESIDUAL_DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8, 1)
 
 
-# Each batch draws with a seed of its own, of 64 bits: that of the run times 10**12, and its place in the run.
+# Each batch draws with a seed of its own: that of the run times 10**12, and its place in the run.
+# It has to fit 64 bits, of which a generator on the CPU reads 32.
 MOST_SEED = 9_999_999
 
 
@@ -236,7 +239,7 @@ class TrainConfig(_Json):
     LATER: ClassVar = ("objective", "model_digits")
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        _check_fields(self)
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be at least 1, got {value}.")
@@ -245,6 +248,7 @@ class TrainConfig(_Json):
         for name in ("lr", "muon_lr"):
             value = getattr(self, name)
             _require(value > 0, f"{name} must be positive, got {value}.")
+            _require(value < math.inf, f"{name} must be finite, got {value}.")
         _require(0 <= self.freehand <= 1, f"freehand must be in [0, 1], got {self.freehand}.")
         _require(0 < self.gamma <= 1, f"gamma must be in (0, 1], got {self.gamma}.")
         _require(0 <= self.ema < 1, f"ema must be in [0, 1), got {self.ema}.")
@@ -258,7 +262,7 @@ class TrainConfig(_Json):
             "model_digits",
         ):
             value = getattr(self, name)
-            _require(value >= 0, f"{name} must be 0 or more, got {value}.")
+            _require(0 <= value < math.inf, f"{name} must be 0 or more, got {value}.")
         _require(
             all(1 <= epoch <= self.epochs for epoch in self.sample_epochs),
             f"sample_epochs must lie between 1 and epochs ({self.epochs}), got {self.sample_epochs}.",

@@ -24,8 +24,8 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(0, device=device, dtype=torch.float64)  # nats are summed in it; MPS lacks it
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f"device '{name}' cannot be used here: try cpu.") from error
     return device
 
@@ -80,6 +80,9 @@ def one_thread_workers(count: int) -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(count) as pool:
         with _setting_num_threads:
             own = torch.get_num_threads()
-            list(pool.map(prepare, range(count)))
-            torch.set_num_threads(own)
+            try:
+                list(pool.map(prepare, range(count)))
+            finally:
+                ready.abort()  # where a thread could not start, the others do not wait for it
+                torch.set_num_threads(own)
         yield pool

@@ -61,18 +61,18 @@ def test_drawings_are_asked_in_peoples_hand_with_the_reference_of_the_rows():
     model.reference = measure_reference(model, drawings.split(25))
     assert model.reference.freehand
     for rows in (1, 3, 6):
-        typical = pixelcnn.typicality(model, drawings, rows)
+        typical = pixelcnn.typicality(model, drawings, rows=rows)
         assert typical.shape == (60,)
         order = nats_by_rows(model, drawings, freehand=True)[:, rows].argsort()
         assert (typical[order].diff() <= 1e-6).all()  # the less probable, the less usual
         # As many are below a share as it says, to the few drawings that lie between two quantiles.
         for share in (0.2, 0.5, 0.8):
             assert (typical < share).float().mean().item() == pytest.approx(share, abs=0.05)
-    assert pixelcnn.typicality(model, drawings, 0).tolist() == [1] * 60
+    assert pixelcnn.typicality(model, drawings, rows=0).tolist() == [1] * 60
     below = drawings.clone()
     below[:, :, 3:] = 0
     assert torch.equal(
-        pixelcnn.typicality(model, drawings, 3), pixelcnn.typicality(model, below, 3)
+        pixelcnn.typicality(model, drawings, rows=3), pixelcnn.typicality(model, below, rows=3)
     )
 
 
@@ -90,7 +90,7 @@ def test_surprise_is_what_is_left_of_the_nats_of_what_is_no_digit():
         torch.testing.assert_close(surprise[:, rows].float(), wanted, rtol=1e-4, atol=1e-4)
     model.reference = measure_reference(model, [random_levels(model.config, 60)], outliers=outliers)
     order = surprise[:, 3].argsort()
-    assert (pixelcnn.typicality(model, levels, 3)[order].diff() <= 1e-6).all()
+    assert (pixelcnn.typicality(model, levels, rows=3)[order].diff() <= 1e-6).all()
 
 
 def test_what_cannot_be_asked_is_said_in_one_sentence():
@@ -100,12 +100,12 @@ def test_what_cannot_be_asked_is_said_in_one_sentence():
         "This model does not know what is usual: run python -m pixelcnn.calibrate on its folder."
     )
     with pytest.raises(ValueError, match=exactly(sentence)):
-        pixelcnn.typicality(model, levels, 3)
+        pixelcnn.typicality(model, levels, rows=3)
     model.reference = measure_reference(model, [levels])
     with pytest.raises(
         ValueError, match=exactly("rows must be a whole number from 0 to 6, got 7.")
     ):
-        pixelcnn.typicality(model, levels, 7)
+        pixelcnn.typicality(model, levels, rows=7)
 
 
 def test_the_file_is_read_with_the_weights_that_it_was_measured_on(tmp_path):
@@ -143,7 +143,7 @@ def test_a_file_from_before_there_were_outliers_is_read(tmp_path):
     del values["outliers"]
     (tmp_path / TYPICALITY).write_text(json.dumps(values))
     assert load_folder(tmp_path).reference.outliers == {}
-    assert pixelcnn.typicality(load_folder(tmp_path), levels, 3).shape == (20,)
+    assert pixelcnn.typicality(load_folder(tmp_path), levels, rows=3).shape == (20,)
 
 
 @pytest.mark.parametrize(

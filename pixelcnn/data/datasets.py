@@ -186,15 +186,16 @@ def evaluation_levels(
     images: Images, levels: int, binarization: Binarization, split: Split
 ) -> Tensor:
     """The levels of validation or test images: a stochastic draw is made once, from a named seed."""
-    generator = torch.Generator(images.greys.device)
-    generator.manual_seed(STOCHASTIC_SEEDS.get(split, 0))
-    return to_levels(images.greys, levels, binarization, generator)
+    generator = torch.Generator("cpu").manual_seed(STOCHASTIC_SEEDS.get(split, 0))
+    greys = images.greys.cpu()  # a GPU would draw others from the same seed
+    return to_levels(greys, levels, binarization, generator).to(images.greys.device)
 
 
 def freehand_images(images: Images, split: Split) -> Images:
     """A validation or test split drawn free-hand, always the same: the split decides the seed."""
-    generator = torch.Generator(images.greys.device).manual_seed(FREEHAND_SEEDS[split])
-    return draw_freehand(images, generator)
+    generator = torch.Generator("cpu").manual_seed(FREEHAND_SEEDS[split])
+    drawn = draw_freehand(replace(images, greys=images.greys.cpu(), strokes=None), generator)
+    return replace(drawn, greys=drawn.greys.to(images.greys.device))
 
 
 def draw_freehand(images: Images, generator: torch.Generator) -> Images:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 def rows_mask(rows: int, height: int, width: int) -> Tensor:
     """The mask of the first rows, (1, 1, H, W)."""
-    return (torch.arange(height) < rows)[None, None, :, None].expand(1, 1, height, width)
+    return (torch.arange(height, device="cpu") < rows)[None, None, :, None].expand(
+        1, 1, height, width
+    )
 
 
 def check_given(given: Tensor, levels: Tensor) -> Tensor:

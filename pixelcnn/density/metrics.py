@@ -69,7 +69,7 @@ def evaluate(
         else:
             mixture -= float(model.log_prob(batch).double().sum())
     knows_class = bool(model.num_classes) and labels is not None
-    sums = torch.tensor([mixture, given], dtype=torch.float64)
+    sums = torch.tensor([mixture, given], dtype=torch.float64, device="cpu")
     mixture, given = world.add_up([sums])[0].tolist()
     nats = mixture / len(levels)
     return Evaluation(

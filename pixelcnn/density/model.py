@@ -30,6 +30,21 @@ Label = int | Tensor | None
 CHUNK = 25
 
 
+# PyTorch has too few operations on the other unsigned ones.
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def check_model(model: nn.Module) -> None:
+    """Refuse a model within a wrapper.
+
+    Raises:
+        ValueError: in one sentence that names the wrapper.
+    """
+    if isinstance(getattr(model, "module", None), PixelCNN):
+        name = type(model).__name__
+        raise ValueError(f"model must be a PixelCNN, got {name}: give its .module.")
+
+
 class PixelCNN(nn.Module):
     """An exact density over images of integer levels.
 
@@ -300,6 +315,8 @@ class PixelCNN(nn.Module):
             (B, classes, C, H, W) in nats.
         """
         self.check_levels(levels)
+        if not self.num_classes:
+            raise ValueError("This model has no classes: ask log_prob.")
         size = max(1, CHUNK // self.num_classes)
         parts = levels.split(size)
         hands = freehand.split(size) if isinstance(freehand, Tensor) else [freehand] * len(parts)
@@ -338,12 +355,14 @@ class PixelCNN(nn.Module):
             len(shape) != 4
             or shape[1] != c.in_channels
             or shape[3] != c.width
-            or shape[2] > c.height
+            or not 1 <= shape[2] <= c.height
         ):
             allowed = f"(B, {c.in_channels}, {c.height}, {c.width})"
             raise ValueError(f"levels must have shape {allowed}, got {shape}.")
-        if levels.is_floating_point() or levels.dtype == torch.bool:
-            raise ValueError(f"levels must be integers, got {levels.dtype}.")
+        if levels.dtype not in INTEGERS:
+            plain = levels.is_floating_point() or levels.dtype == torch.bool
+            wanted = "" if plain else ": convert them by .long()"
+            raise ValueError(f"levels must be integers, got {levels.dtype}{wanted}.")
         if levels.numel() and not torch.compiler.is_compiling():
             low, high = int(levels.min()), int(levels.max())
             if low < 0 or high >= c.levels:
@@ -368,6 +387,7 @@ class PixelCNN(nn.Module):
             raise ValueError(f"label must be an integer, got {short(label)}.") from error
         if label.is_floating_point() or label.dtype == torch.bool:
             raise ValueError(f"label must be an integer, got {label.dtype}.")
+        label = label.long()
         if label.ndim > 1 or (label.ndim == 1 and len(label) != batch):
             raise ValueError(f"label must be one integer or ({batch},), got {tuple(label.shape)}.")
         if label.numel() and not torch.compiler.is_compiling():
@@ -375,4 +395,4 @@ class PixelCNN(nn.Module):
             if low < 0 or high >= self.num_classes:
                 wrong = low if low < 0 else high
                 raise ValueError(f"label must be 0 to {self.num_classes - 1}, got {wrong}.")
-        return label.long().expand(batch)
+        return label.expand(batch)

@@ -85,9 +85,9 @@ class Reference:
         damaged = ValueError(f"{path} is damaged: delete it, or measure it again.")
         try:
             values = read_json(path)
-            nats = torch.tensor(values["nats"], dtype=torch.float32)
+            nats = torch.tensor(values["nats"], dtype=torch.float32, device="cpu")
             outliers = {  # which the first versions did not have
-                str(name): torch.tensor(row, dtype=torch.float32)
+                str(name): torch.tensor(row, dtype=torch.float32, device="cpu")
                 for name, row in dict(values.get("outliers", {})).items()
             }
             freehand, images = bool(values["freehand"]), int(values["images"])

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pixelcnn.density.model import PixelCNN
+from pixelcnn.density.model import PixelCNN, check_model
 from pixelcnn.density.outliers import outlier_log_prob
 from pixelcnn.density.reference import SHARES, Embeddings, Reference
 from pixelcnn.foreign import whole
@@ -88,7 +88,7 @@ def measure_reference(
     return Reference(quantiles.T.float().cpu(), freehand, len(nats), weights_sha256, outliers)
 
 
-def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
+def typicality(model: PixelCNN, levels: Tensor, *, rows: int) -> Tensor:
     """How usual the first rows of drawings are, among drawings of digits.
 
     Args:
@@ -103,6 +103,9 @@ def typicality(model: PixelCNN, levels: Tensor, rows: int) -> Tensor:
     Raises:
         ValueError: in one sentence, if the model has no reference, or an argument is out of range.
     """
+    check_model(model)
+    if model.training:
+        raise ValueError("typicality needs a model in eval mode: call model.eval() first.")
     reference = model.reference
     if reference is None:
         raise ValueError(

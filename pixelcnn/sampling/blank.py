@@ -18,14 +18,20 @@ class BlankRows:
     def __init__(self, model: PixelCNN) -> None:
         self._model = model
         self._filling = threading.Lock()
-        self._ready = torch.zeros(max(1, model.config.num_conditions), dtype=torch.bool)
+        self._ready = torch.zeros(
+            max(1, model.config.num_conditions), dtype=torch.bool, device="cpu"
+        )
         self.logits: Tensor  # (conditions or 1, H, W, out)
         # For each block what its convolution of earlier rows reads: (conditions or 1, H, W, D).
         self.features: list[Tensor]
 
     def index(self, condition: Tensor | None, batch: int) -> Tensor:
         """Where each image of a batch is in `logits` and `features`, (B,). Computes what is missing."""
-        index = torch.zeros(batch, dtype=torch.long) if condition is None else condition.cpu()
+        index = (
+            torch.zeros(batch, dtype=torch.long, device="cpu")
+            if condition is None
+            else condition.cpu()
+        )
         with self._filling:
             for missing in index[~self._ready[index]].unique():
                 self._fill(missing[None])
@@ -38,7 +44,7 @@ class BlankRows:
         asked before; and with them a digit on a boundary, and the last decimal of its nats.
         """
         model, c = self._model, self._model.config
-        blank = torch.zeros(1, c.in_channels, c.height, c.width, dtype=torch.long)
+        blank = torch.zeros(1, c.in_channels, c.height, c.width, dtype=torch.long, device="cpu")
         told = condition.to(model.device) if c.num_conditions else None
         features: list[Tensor] = []
         logits = model.network(model.to_input(blank.to(model.device)), told, read=features)

@@ -48,7 +48,10 @@ class Draft:
 
     def split(self, count: int) -> list["Draft"]:
         """Divide the images into `count` drafts of nearly the same size."""
-        return [self.part(index) for index in torch.arange(len(self)).tensor_split(count)]
+        return [
+            self.part(index)
+            for index in torch.arange(len(self), device=self.levels.device).tensor_split(count)
+        ]
 
     def part(self, index: Tensor) -> "Draft":
         """Some of the images, (n,) indices."""

@@ -9,7 +9,8 @@ whole network per pixel. `Sampler.draw` is what everything else uses.
 rounding, and a draw may differ only where a uniform lies within 1e-5 of a boundary of the CDF (1e-12 in
 float64); what follows such a pixel may differ with it.
 
-A seed is a whole number from 0 to 2**32 - 1. It means the same digits on every device.
+A seed is a whole number from 0 to 2**32 - 1. It means the same digits on every device, up to rounding:
+docs/determinism.md.
 """
 
 from typing import SupportsIndex
@@ -36,7 +37,9 @@ def generate(
         count: B.
         label: class of all, int, or of each, (B,); None draws it, each class equally likely.
         freehand: in which of the two hands, where the model knows two: MNIST's, or people's.
-        temperature: divides the logits of every pixel; 0 takes the most probable level.
+        temperature: divides the logits of every pixel; 0 takes the most probable level, which is background
+            at nearly every pixel: blank paper. For a probable digit take that with the largest sum of
+            `log_prob` of many at 1.
         seed: of this draw alone; None takes a fresh one, which the result tells.
 
     Returns:

@@ -56,7 +56,7 @@ class Importance:
         """
         images, candidates = self.log_weights.shape
         boundaries = self.log_weights.double().softmax(1).cumsum(1).cpu()[:, :-1].contiguous()
-        start = torch.rand(images, 1, generator=generator, dtype=torch.float64)
-        places = (torch.arange(count) + start) / count
+        start = torch.rand(images, 1, generator=generator, dtype=torch.float64, device="cpu")
+        places = (torch.arange(count, device="cpu") + start) / count
         chosen = torch.searchsorted(boundaries, places, right=True)
-        return (chosen + candidates * torch.arange(images)[:, None]).flatten()
+        return (chosen + candidates * torch.arange(images, device="cpu")[:, None]).flatten()

@@ -47,6 +47,7 @@ class GivenPart:
             ValueError: in one sentence, if an argument is out of range, or the model cannot take this mask.
         """
         model.check_levels(levels)
+        model.every_condition(freehand)  # refuses a style that the model does not know
         c = model.config
         if not len(levels):
             raise ValueError("levels must hold at least one image, got none.")

@@ -1,6 +1,7 @@
 """`Sampler`: draws digits from one model, and owns what sampling derives from its weights."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -9,7 +10,7 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
-from pixelcnn.density.model import CHUNK, Label, PixelCNN
+from pixelcnn.density.model import CHUNK, Label, PixelCNN, check_model
 from pixelcnn.devices import one_thread_workers
 from pixelcnn.foreign import short, whole
 from pixelcnn.sampling.blank import BlankRows
@@ -20,6 +21,8 @@ from pixelcnn.sampling.rows import row_weights
 from pixelcnn.sampling.sweep import sweep
 
 SEED_LIMIT = 2**32  # PyTorch's generator, mt19937, reads no more than 32 bits of a seed
+
+_FIRST_PROCESS = os.getpid()
 
 MIN_PART = 3  # so many images are worth a thread of their own
 
@@ -51,10 +54,10 @@ class Samples:
 
 
 class Sampler:
-    """Draws digits from a model whose weights do not change.
+    """Draws digits from one model.
 
-    It keeps copies of the weights in the order that rows need, and the features of blank rows. Make a new one
-    when the weights have changed: it costs some milliseconds.
+    It keeps copies of the weights in the order that rows need, and the features of blank rows, and makes them
+    anew when the weights have changed. It can be copied and pickled.
 
     Args:
         model: in eval mode.
@@ -72,11 +75,35 @@ class Sampler:
     """
 
     def __init__(self, model: PixelCNN) -> None:
+        check_model(model)
         _check_eval(model)
         self.model = model
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Derive what sampling needs from the weights as they are."""
+        model = self.model
+        self._origin = [p.detach().clone() for p in model.parameters()]
         with torch.no_grad(), _full_precision(model):
             self.weights = row_weights(model.network, model.conditioner)
         self.blank = BlankRows(model)
+
+    def _follow_weights(self) -> None:
+        """Prepare anew where the weights have changed: by value, as PyTorch does not count every change."""
+        for p, before in zip(self.model.parameters(), self._origin, strict=True):
+            same = (p.dtype, p.device) == (before.dtype, before.device)
+            if not (same and torch.equal(p, before)):
+                self._prepare()
+                return
+
+    def __getstate__(self) -> dict[str, PixelCNN]:
+        """The model; a copy derives the rest anew."""
+        return {"model": self.model}
+
+    def __setstate__(self, state: dict[str, PixelCNN]) -> None:
+        """Undo `__getstate__`."""
+        self.model = state["model"]
+        self._prepare()
 
     def generate(
         self,
@@ -90,7 +117,7 @@ class Sampler:
         """Draw digits: completions of images of which nothing is given. See `draw.generate`."""
         whole("count", count, 1)
         c = self.model.config
-        blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long)
+        blank = torch.zeros(count, c.in_channels, c.height, c.width, dtype=torch.long, device="cpu")
         return self.complete(
             blank, rows=0, label=label, freehand=freehand, temperature=temperature, seed=seed
         )
@@ -118,6 +145,7 @@ class Sampler:
         whole("count", count, 1)
         _check_temperature(temperature)
         seed = check_seed(seed)
+        self._follow_weights()
         generator = torch.Generator().manual_seed(seed)
         _check_eval(self.model)
         part = GivenPart.of(self.model, levels, rows, given, freehand)
@@ -257,7 +285,10 @@ class Sampler:
 
 def _draw_classes(posterior: Tensor, generator: torch.Generator) -> Tensor:
     """One class from each row of probabilities, (B, classes) -> (B,)."""
-    cdf = posterior.cpu().cumsum(-1)[:, :-1]
+    cdf = posterior.cpu().cumsum(-1)
+    cdf = (
+        cdf[:, :-1] / cdf[:, -1:]
+    )  # by the sum as it was rounded, so that no class of probability 0 is drawn
     return (cdf <= _uniforms((len(cdf), 1), generator)).sum(-1)
 
 
@@ -266,17 +297,20 @@ def _uniforms(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 
     So a seed means the same digits everywhere.
     """
-    return torch.rand(*shape, generator=generator, dtype=torch.float32)
+    return torch.rand(*shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
 def check_seed(seed: SupportsIndex | None) -> int:
-    """The seed as an int; None draws a fresh one.
+    """The seed as an int; None draws a fresh one from PyTorch's global generator.
+
+    Forked processes share the state of that generator, so each adds its own number.
 
     Raises:
         ValueError: if it is no integer from 0 to 2**32 - 1.
     """
     if seed is None:
-        return int(torch.randint(2**31, ()))
+        forked = 0 if os.getpid() == _FIRST_PROCESS else os.getpid() * 0x9E3779B1
+        return (int(torch.randint(2**31, (), device="cpu")) + forked) % 2**31
     return whole("seed", seed, 0, SEED_LIMIT - 1)
 
 

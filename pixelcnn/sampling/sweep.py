@@ -3,7 +3,7 @@
 1. What a row takes from the rows above is computed once a row, on cached features.
 2. The row is guessed (as the row above), its logits are computed for all columns at once, and every
    pixel is set to the inverse CDF of its uniform; this repeats until nothing changes. Left of the
-   first change everything is final already, so it ends after at most W passes, and where it ends
+   first change everything is final already, so it ends after at most W + 1 passes, and where it ends
    every pixel is the ancestral draw for its uniform. (Jacobi iteration on a triangular system: Song et
    al. 2021, arXiv:2002.03629, here row by row.) Rows of a batch that have converged leave it.
 3. Above its first ink every digit of a class is the same, so that those rows are looked up.

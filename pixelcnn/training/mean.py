@@ -1,4 +1,4 @@
-"""The mean of weights: where one run began where another ended, their mean is often the better model."""
+"""The mean of weights: where one run began where another ended, their mean may be the better model."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -85,7 +85,10 @@ class Muon(torch.optim.Optimizer):
     def _step_together(self, params: list[Tensor], group: dict[str, Any]) -> None:
         """Move matrices of one shape: their products are computed as a batch."""
         gradients = [p.grad for p in params if p.grad is not None]
-        means = [self.state[p].setdefault("mean", torch.zeros_like(p)) for p in params]
+        for p in params:
+            if "mean" not in self.state[p]:
+                self.state[p]["mean"] = torch.zeros_like(p)
+        means = [self.state[p]["mean"] for p in params]
         torch._foreach_lerp_(means, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, means, group["momentum"])
         steps = orthogonalize(torch.stack(ahead)).unbind()
