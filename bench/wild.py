@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +89,19 @@ def toy_models(
     # Fresh weights ignore the class, and nearly the image.
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         for name, config in configs.items():
+            # The network first, so that it is the same with a conditioner and without.
             torch.manual_seed(0)
+            plain = pixelcnn.PixelCNN(replace(config, conditioner_dim=0))
+            _add_noise(plain)
             models[name] = pixelcnn.PixelCNN(config).eval()
-            for weight in models[name].parameters():
-                weight.add_(0.3 * torch.randn_like(weight))
+            _add_noise(models[name])
+            models[name].network.load_state_dict(plain.network.state_dict())
     return models
+
+
+def _add_noise(model: pixelcnn.PixelCNN) -> None:
+    for weight in model.parameters():
+        weight.add_(0.3 * torch.randn_like(weight))
 
 
 def save_toys(folder: Path) -> None:

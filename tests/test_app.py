@@ -169,7 +169,11 @@ def test_a_model_without_classes_has_no_labels(client):
         ("/complete", {"levels": BLANK, "rows": 3, "given": [[True] * SIZE] * SIZE}, "got both"),
         (
             "/posterior",
-            {"levels": BLANK, "model": "gray", "given": [[False] * SIZE, *[[True] * SIZE] * 27]},
+            {
+                "levels": BLANK,
+                "model": "residual",
+                "given": [[False] * SIZE, *[[True] * SIZE] * 27],
+            },
             "This model has no conditioner",
         ),
         ("/complete", {"levels": BLANK, "rows": 29}, "rows must be a whole number from 0 to 28"),
@@ -264,7 +268,7 @@ def test_the_snippet_for_agents_runs_and_its_tools_are_described(models):
     names = run_snippet(code)
     drawn = pixelcnn.generate(models["binary"], 2, label=7, seed=5)
     assert names["drawn"]["levels"] == drawn.levels[:, 0].tolist()
-    assert len(names["tools"]) == 4
+    assert len(names["tools"]) == len(ENDPOINTS)
     for tool in names["tools"].values():
         assert "Returns: " in tool.description
         for schema in tool.inputSchema["properties"].values():
