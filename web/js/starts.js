@@ -1,7 +1,7 @@
 // What to start from other than an empty pad: top halves, or a picture of one's own.
 
 import { toLevels } from "./ink.js";
-import { readPicture } from "./picture.js";
+import { openPicture } from "./picture.js";
 import { makePresets } from "./presets.js";
 import { digitButton, paintLevels } from "./raster.js";
 
@@ -47,9 +47,11 @@ export class Starts {
   async #upload(input) {
     const [file] = input.files;
     if (!file) return;
-    const { height, width } = this.app.info;
-    const reading = readPicture(file, height, width);
+    const opening = openPicture(file);
     input.value = ""; // so that the same file can be chosen again
-    this.take(await reading);
+    const bitmap = await opening;
+    const { Seen } = await import("./photo/seen.js");
+    this.seen ??= new Seen(this.root, this.take);
+    this.seen.show(bitmap, this.app.info);
   }
 }
