@@ -24,7 +24,8 @@ export function fitToPad(digit, height, width) {
   }
   mask = sampled(digit, scale, Math.ceil(grow) + 2);
   const distance = distances(mask);
-  const fine = distance.map((each) => Math.max(0, Math.min(1, grow + 0.5 - each)));
+  const cover = (each) => (each ? Math.max(0, Math.min(1, grow + 0.5 - each)) : 1);
+  const fine = distance.map(cover);
   return centred({ ...mask, values: fine }, height, width);
 }
 
