@@ -363,7 +363,7 @@ def test_the_pool(setup, tmp_path):
     for answer in answers["distinct"]:
         compare_distinct(model, levels, **answer)
     model.reference = reference
-    typical = [float(pixelcnn.typicality(model, levels, rows)) for rows in range(5)]
+    typical = [float(pixelcnn.typicality(model, levels, rows=rows)) for rows in range(5)]
     model.reference = None
     assert answers["typicality"] == pytest.approx(typical, abs=1e-3)
     assert len(set(typical)) > 2
@@ -396,7 +396,7 @@ def compare_distinct(model, levels, *, seed, temperature, samples):
         "toy",
         Sampler(model),
         levels,
-        rows=3,
+        part={"rows": 3},
         count=8,
         label=None,
         freehand=False,

@@ -177,6 +177,12 @@ def test_tops_are_read_and_completed_under_the_condition(monkeypatch):
     assert typicalities(plain, images.greys) is None  # it is of free-hand drawings alone
 
 
+NO_MODEL = (
+    "nowhere is no folder here: give binary, gray, residual, the folder of a model or a run, or"
+    " hf://NAMESPACE/NAME."
+)
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -185,7 +191,7 @@ def test_tops_are_read_and_completed_under_the_condition(monkeypatch):
         (["--batch-size", "0"], "--batch-size must be 1 to 10,000, got 0."),
         (["--seed", "-1"], "--seed must be 0 to 4,000, got -1."),
         (["--seed", "4001"], "--seed must be 0 to 4,000, got 4,001."),
-        ([], "nowhere has no config.json: give a folder that holds a model."),
+        ([], NO_MODEL),
     ],
 )
 def test_bad_flags_end_in_one_sentence(flags, sentence):

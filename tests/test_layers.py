@@ -284,3 +284,13 @@ def test_rows_are_the_same_as_script_and_as_python():
         check=True,
     ).stdout
     assert by_python == f"False {draw_toys()}\n"
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4, 6), (1, 1, 1, 2), (2, 3, 4, 6)])
+def test_the_gate_of_training_is_the_gate(shape):
+    """Of no image, and of a single pixel, too, where the halves are contiguous."""
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    before = x.detach().clone()
+    torch.testing.assert_close(gate(x), gate(before))
+    assert torch.autograd.gradcheck(gate, x)
+    assert x.detach().equal(before)

@@ -215,6 +215,12 @@ def test_greys_are_judged_by_their_upper_half():
     assert set(ink.unique().tolist()) == {0, 1}
 
 
+NO_MODEL = (
+    "nowhere is no folder here: give binary, gray, residual, the folder of a model or a run, or"
+    " hf://NAMESPACE/NAME."
+)
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -225,7 +231,7 @@ def test_greys_are_judged_by_their_upper_half():
         (["--seed", "4001"], "--seed must be 0 to 4,000, got 4,001."),
         (["--temperature", "nan"], "--temperature must be finite and 0 or more, got nan."),
         (["--temperature", "-1"], "--temperature must be finite and 0 or more, got -1.0."),
-        ([], "nowhere has no config.json: give a folder that holds a model."),
+        ([], NO_MODEL),
     ],
 )
 def test_bad_flags_end_in_one_sentence(flags, sentence):

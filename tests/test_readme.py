@@ -20,7 +20,9 @@ def test_the_python_block_runs_as_it_stands(monkeypatch):
     assert samples.levels.shape == tuple(map(int, shape.split(", ")))
     assert samples.label.unique().tolist() == [7]
     assert completions.levels.shape == (8, 1, 28, 28)
-    assert (completions.levels[:, :, :14] == samples.levels[:1, :, :14]).all()
+    left = names["left"]
+    assert (completions.levels[..., left] == samples.levels[:1, ..., left]).all()
+    assert 1 <= completions.importance.effective_sample_size <= 32
     assert model.log_prob(samples.levels).shape == samples.levels.shape
 
 

@@ -69,6 +69,7 @@ EVERY_PRESET = {
     "binary": (2, "threshold", 10, True),
     "residual": (2, "threshold", 0, False),
     "gray": (16, "none", 10, True),
+    "any-part": (2, "threshold", 10, True),
     "tiny": (2, "threshold", 10, False),
     "gray-256": (256, "none", 10, True),
     "stochastic": (2, "stochastic", 10, True),

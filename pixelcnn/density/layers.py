@@ -103,13 +103,14 @@ class _TrainingGate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         linear, logit = x.chunk(2, -1)
-        sigmoid = logit.contiguous().sigmoid_()
-        ctx.save_for_backward(linear, sigmoid)
+        sigmoid = logit.contiguous().sigmoid()
+        ctx.save_for_backward(x, sigmoid)
         return linear * sigmoid
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        linear, sigmoid = ctx.saved_tensors
+        x, sigmoid = ctx.saved_tensors
+        linear, _ = x.chunk(2, -1)
         to_linear = gradient * sigmoid
         return torch.cat([to_linear, to_linear * linear * (1 - sigmoid)], -1)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from pixelcnn.data.datasets import Images, evaluation_levels, freehand_images
 from pixelcnn.data.masks import KINDS
@@ -19,8 +18,12 @@ from pixelcnn.density.given import rows_reached
 from pixelcnn.density.model import CHUNK, PixelCNN
 from pixelcnn.devices import autocast
 from pixelcnn.distributed import ALONE, World
+from pixelcnn.refusals import extra
 from pixelcnn.sampling.sampler import Sampler
 from pixelcnn.training.run import Run
+
+with extra("train"):
+    from tqdm import tqdm
 
 HEAD_WEIGHT = 2.0  # of the head's cross-entropy beside the nats of the missing pixels
 DRAWN_TOGETHER = 256  # digits of the model: another number gives other digits

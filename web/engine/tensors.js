@@ -13,9 +13,10 @@ const FIELDS = [
   ...["freehand", "inner_dim", "dilations", "horizontal_dim", "horizontal_dilations"],
   ...["class_from", "dropout"],
 ]; // of `ModelConfig`
-// Of the conditioner, which Python samples with and the engine leaves out.
+// Of the conditioner, which Python samples with and the engine leaves out; a config may lack both.
 const CONDITIONER_FIELDS = ["conditioner_dim", "conditioner_dilations"];
-const CONDITIONER = "conditioner."; // begins the names of its tensors
+const CONDITIONER_DILATIONS = [1, 2, 4, 1, 2, 4, 1, 2];
+const [PATCH, TERM_DIM, LOCAL, HEAD_DIM] = [4, 32, 5, 64]; // as in conditioner.py; PATCH in pixels
 
 /** Something that can be shown to a person as it is. */
 export class Refusal extends Error {}
@@ -118,9 +119,20 @@ export function readConfig(config) {
     freehand,
     dim: whole(config, "inner_dim", 1, 1024),
     dilations: blocks,
-    conditioner: config.conditioner_dim !== undefined,
+    ...conditionerOf(config, gated),
     ...(gated ? horizontal : { classFrom: 0, horizontalDim: 1, horizontalDilations: [] }),
   };
+}
+
+/** The size of the conditioner; 0 without. */
+function conditionerOf(config, gated) {
+  const size = "conditioner_dim" in config ? whole(config, "conditioner_dim", 0, 1024) : 0;
+  require(gated || size === 0, "A conditioner needs the gated architecture.");
+  const conditionerDilations =
+    "conditioner_dilations" in config
+      ? dilations(config, "conditioner_dilations")
+      : CONDITIONER_DILATIONS;
+  return { conditionerDim: size, conditionerDilations };
 }
 
 /** What a network may be told: each class in each hand; 0 where there is nothing to tell. */
@@ -193,6 +205,41 @@ function wantedTensors(c, left) {
   return wanted;
 }
 
+/** Names and shapes of the tensors of the conditioner. */
+function conditionerTensors(c) {
+  const dim = c.conditionerDim;
+  if (!dim) return [];
+  const read = c.channels + 3;
+  const shapes = {
+    "patch.weight": [dim, PATCH * read],
+    "patch.bias": [dim],
+    "style.weight": [c.freehand ? 2 : 1, dim],
+    "spread.weight": [PATCH * 2 * TERM_DIM, dim],
+    "local.weight": [2 * TERM_DIM, read, LOCAL, LOCAL],
+    "local.bias": [2 * TERM_DIM],
+  };
+  c.conditionerDilations.forEach((dilation, k) => {
+    shapes[`blocks.${k}.depthwise.weight`] = [dim, 1, 3, 3];
+    shapes[`blocks.${k}.pointwise.weight`] = [2 * dim, dim];
+    shapes[`blocks.${k}.pointwise.bias`] = [2 * dim];
+    if (dilation === 1) shapes[`blocks.${k}.mean.weight`] = [2 * dim, dim];
+    shapes[`blocks.${k}.out.weight`] = [dim, dim];
+  });
+  c.dilations.forEach((_, k) => {
+    shapes[`vertical.${k}.weight`] = [2 * c.dim, TERM_DIM];
+  });
+  c.horizontalDilations.forEach((_, k) => {
+    shapes[`horizontal.${k}.weight`] = [2 * c.horizontalDim, TERM_DIM];
+  });
+  if (c.classes) {
+    shapes["head.0.weight"] = [HEAD_DIM, 2 * dim];
+    shapes["head.0.bias"] = [HEAD_DIM];
+    shapes["head.2.weight"] = [c.classes, HEAD_DIM];
+    shapes["head.2.bias"] = [c.classes];
+  }
+  return Object.entries(shapes).map(([name, shape]) => [`conditioner.${name}`, shape]);
+}
+
 /** The header of a safetensors file: name to {dtype, shape, data_offsets}, and where the data begins. */
 function readHeader(bytes) {
   require(bytes.length >= 8 &&
@@ -232,18 +279,6 @@ function readLeft(c, header) {
 function isOf(value, length) {
   const whole = (each) => Number.isInteger(each) && each >= 0;
   return Array.isArray(value) && value.length === length && value.every(whole);
-}
-
-/** Where the tensors of the conditioner lie; their names leave the header. */
-function conditionerSpans(header, start) {
-  const names = [...header.keys()].filter((name) => name.startsWith(CONDITIONER));
-  return names.map((name) => {
-    const offsets = header.get(name)?.data_offsets;
-    require(isOf(offsets, 2) &&
-      offsets[0] <= offsets[1], `The weights are damaged: see ${short(name)}.`);
-    header.delete(name);
-    return { name, from: start + offsets[0], to: start + offsets[1] };
-  });
 }
 
 /** Tensors lie one after the other. Before they are copied: those that overlap could take any memory. */
@@ -288,7 +323,8 @@ export function readTensors(c, bytes, outliers) {
     ), "The weights are damaged: their metadata are no texts by name.");
   header.delete("__metadata__");
   const left = readLeft(c, header);
-  const spans = wantedTensors(c, left).map(([name, shape]) => {
+  const taken = wantedTensors(c, left);
+  const spans = [...taken, ...conditionerTensors(c)].map(([name, shape]) => {
     const entry = header.get(name);
     header.delete(name);
     const { dtype } = entry ?? {};
@@ -304,11 +340,10 @@ export function readTensors(c, bytes, outliers) {
     require(right, `The weights hold another model than the config describes: see ${name}.`);
     return { name, from: start + from, to: start + to, toFloats };
   });
-  const skipped = c.conditioner ? conditionerSpans(header, start) : [];
   const [more] = header.keys();
   require(more ===
     undefined, `The weights hold a tensor that the engine does not know: ${short(more)}.`);
-  checkSpans([...spans, ...skipped], start, bytes.length);
+  checkSpans(spans, start, bytes.length);
   const tensors = spans.map(({ name, from, to, toFloats }) => {
     const numbers = toFloats(new Uint8Array(bytes.subarray(from, to)).buffer); // a copy, aligned
     const tensor = new Uint8Array(numbers.buffer);
@@ -317,5 +352,5 @@ export function readTensors(c, bytes, outliers) {
     ), `The weights hold a number that is not finite: see ${name}.`);
     return outliers?.[name] ? withRow(tensor, outliers[name]) : tensor;
   });
-  return { left, tensors };
+  return { left, tensors: tensors.slice(0, taken.length) };
 }
