@@ -20,7 +20,9 @@ export function showTraining(root, { models, trouble }, inUse) {
 
 /** Fetched when it is opened first. */
 function folded(title, fetchParts) {
-  const body = make("div", { className: "training-body" });
+  // Wider than a phone: whoever uses the keyboard scrolls it once it has the focus.
+  const reached = { tabIndex: 0, role: "group", ariaLabel: title };
+  const body = make("div", { className: "training-body", ...reached });
   const details = make("details", {}, make("summary", { textContent: title }), body);
   details.addEventListener("toggle", async () => {
     if (!details.open || body.childElementCount) return;
