@@ -63,7 +63,7 @@ def test_answers_do_not_depend_on_drawings_before(name):
         image[0, 0, row, 5 + row] = 1
         for rows in (14, 11):
             answer, alone = (
-                answers.complete(name, each, image, rows=rows, distinct=False, **settings)
+                answers.complete(name, each, image, part={"rows": rows}, distinct=False, **settings)
                 for each in (sampler, Sampler(model))
             )
             assert answer == alone
@@ -84,7 +84,9 @@ def test_an_answer_computes_the_posterior_once(name, monkeypatch):
     image[0, 0, 4, 9] = 1
     for label in (None, 7):
         calls.clear()
-        answer = answers.complete(name, Sampler(model), image, rows=14, label=label, **settings)
+        answer = answers.complete(
+            name, Sampler(model), image, part={"rows": 14}, label=label, **settings
+        )
         assert len(calls) == 1
         assert sum(answer["posterior"]) == pytest.approx(1, abs=1e-3)
 
