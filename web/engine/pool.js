@@ -54,6 +54,7 @@ function makeBrowserWorker() {
 async function fetchBytes(url, most) {
   const lost = new Unreachable(`${url} cannot be fetched.`);
   const response = await fetch(url).catch(() => null);
+  lost.status = response?.status;
   if (!response?.ok) throw lost;
   const [parts, reader] = [[], response.body.getReader()];
   let size = 0;
@@ -83,6 +84,7 @@ async function fetchWeights(base) {
   try {
     return await fetchBytes(new URL("model.safetensors", base), MAX_WEIGHTS);
   } catch (error) {
+    if (error.status !== 404) throw error; // the server is there, and has no such file
     const parts = await fetch(new URL("model.safetensors.index.json", base)).catch(() => null);
     if (!parts?.ok || parts.headers.get("content-type")?.startsWith("text/html")) throw error;
     throw new Refusal("The weights are in several files: save them as one model.safetensors.");
