@@ -190,12 +190,6 @@ SERVERS = {
     "nginx": _nginx("", "/"),
     "nginx, a subpath": _nginx("location /a/b/ { alias FOLDER/; }", "/a/b/"),
     "nginx, a proxy": _nginx("location /a { proxy_pass BEHIND/; }", "/a/"),
-    "nginx, a proxy of the page at an address without a slash": _nginx(
-        "location = /a { proxy_pass BEHIND/web/; }"
-        " location /a/ { proxy_pass BEHIND/web/; }"
-        " location /weights/ { proxy_pass BEHIND/weights/; }",
-        "/a",
-    ),
     "nginx, a folder at an address without a slash": _nginx(
         "location = /a { proxy_pass BEHIND/index.html; } location /a/ { proxy_pass BEHIND/; }", "/a"
     ),
