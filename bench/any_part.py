@@ -42,6 +42,7 @@ from pixelcnn.data.datasets import Images, evaluation_levels, freehand_images, l
 from pixelcnn.density.model import CHUNK, PixelCNN
 from pixelcnn.devices import pick_device
 from pixelcnn.refusals import one_sentence
+from pixelcnn.sampling.importance import Importance
 from pixelcnn.sampling.sampler import Sampler
 
 # Of the ceiling: the judge's layout, with the mask as a second channel.
@@ -255,8 +256,8 @@ def against_exact(
         assert importance is not None
         exact = model.log_prob(x, freehand=freehand).double().sum() - importance.log_prob_given[0]
         gaps.append(float(exact - model.log_prob(x, freehand=freehand, given=m).double().sum()))
-        w = importance.log_weights.double().view(-1, GROUP)
-        sizes.append((2 * w.logsumexp(1) - (2 * w).logsumexp(1)).exp())
+        groups = Importance(importance.log_weights.view(-1, GROUP), None)
+        sizes.append(groups.effective_sample_size)
     return sum(gaps) / len(gaps), float(torch.cat(sizes).median()) / GROUP
 
 

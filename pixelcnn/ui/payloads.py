@@ -4,6 +4,7 @@ Gradio does not enforce the declared types of endpoints, and server functions ta
 returns the value in the form that the models take, or raises a `ValueError` of one plain sentence.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -59,6 +60,19 @@ def label(value: Any, model: PixelCNN) -> int | None:
     return whole("label", value, 0, model.num_classes - 1)
 
 
+def _check_grid(value: Any, rule: str, model: PixelCNN, is_right: Callable[[Any], bool]) -> None:
+    """Refuse, by the rule, what is not H lists of W right items."""
+    c = model.config
+    if type(value) is not list or len(value) != c.height:
+        raise ValueError(f"{rule}.")
+    for index, row in enumerate(value):
+        if type(row) is not list or len(row) != c.width:
+            raise ValueError(f"{rule}; row {index} is not.")
+        for item in row:
+            if not is_right(item):
+                raise ValueError(f"{rule}; row {index} holds {short(item)}.")
+
+
 def part(rows: Any, given: Any, model: PixelCNN) -> dict[str, Any]:
     """What is given, as `Sampler.complete` takes it: a mask, or the first rows, the upper half if neither."""
     c = model.config
@@ -67,14 +81,7 @@ def part(rows: Any, given: Any, model: PixelCNN) -> dict[str, Any]:
     if rows is not None:
         raise ValueError("Say what is given by rows or by a mask, given: got both.")
     rule = f"given must be {c.height} lists of {c.width} booleans, true where a pixel is given"
-    if type(given) is not list or len(given) != c.height:
-        raise ValueError(f"{rule}.")
-    for index, row in enumerate(given):
-        if type(row) is not list or len(row) != c.width:
-            raise ValueError(f"{rule}; row {index} is not.")
-        for item in row:
-            if type(item) is not bool:
-                raise ValueError(f"{rule}; row {index} holds {short(item)}.")
+    _check_grid(given, rule, model, lambda item: type(item) is bool)
     return {"given": torch.tensor(given)[None, None]}
 
 
@@ -82,14 +89,7 @@ def levels(value: Any, model: PixelCNN) -> Tensor:
     """One image as nested lists, H of W integers. Returns (1, 1, H, W)."""
     c = model.config
     rule = f"levels must be {c.height} lists of {c.width} whole numbers from 0 to {c.levels - 1}"
-    if type(value) is not list or len(value) != c.height:
-        raise ValueError(f"{rule}.")
-    for index, row in enumerate(value):
-        if type(row) is not list or len(row) != c.width:
-            raise ValueError(f"{rule}; row {index} is not.")
-        for item in row:
-            if not _is_whole(item) or not 0 <= item < c.levels:
-                raise ValueError(f"{rule}; row {index} holds {short(item)}.")
+    _check_grid(value, rule, model, lambda item: _is_whole(item) and 0 <= item < c.levels)
     return torch.tensor(value, dtype=torch.long)[None, None]
 
 
